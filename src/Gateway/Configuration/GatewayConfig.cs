@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+using System.Net;
+
+namespace Aggregator.Gateway.Configuration;
+
+/// <summary>What the user asked for in gateway.yaml, validated. Immutable; a reload makes a new one.</summary>
+internal sealed record GatewayConfig
+{
+    /// <summary>Interfaces whose clients are carried.</summary>
+    internal ImmutableArray<string> Lan { get; init; } = [];
+
+    /// <summary>Null: every interface with a default route that is not in <see cref="Lan"/>.</summary>
+    internal ImmutableArray<WanConfig>? Wans { get; init; }
+
+    internal IngressConfig Ingress { get; init; } = new();
+
+    /// <summary>As written: `trunk` or `mptcp`.</summary>
+    internal string Carrier { get; init; } = "mptcp";
+
+    /// <summary>`tls` (default) or `none`: data connections authenticated but not encrypted, where the VPS allows it too.</summary>
+    internal bool Encrypt { get; init; } = true;
+
+    internal IPEndPoint? Dashboard { get; init; }
+
+    internal string State { get; init; } = "/var/lib/aggregator-gateway";
+
+    internal string Api { get; init; } = "/run/aggregator/gateway.sock";
+}
+
+/// <param name="Interface">The kernel's name.</param>
+/// <param name="Name">What people call it; the interface's name unless given.</param>
+/// <param name="Gateway">The next hop, where it should not be taken from the interface's default route.</param>
+internal sealed record WanConfig(string Interface, string Name, LinkRole Role, IPAddress? Gateway);
+
+internal enum LinkRole
+{
+    Active,
+    Backup,
+    Off,
+}
+
+internal sealed record IngressConfig
+{
+    /// <summary>TPROXY for the LAN, IPv4 and IPv6.</summary>
+    internal bool Transparent { get; init; }
+
+    internal IPEndPoint? Socks { get; init; }
+
+    /// <summary>Empty: no authentication asked.</summary>
+    internal ImmutableArray<ProxyUser> SocksUsers { get; init; } = [];
+
+    internal IPEndPoint? Http { get; init; }
+}
+
+internal sealed record ProxyUser(string Name, string Password);
