@@ -1,0 +1,53 @@
+using System.Globalization;
+
+namespace Aggregator.Host;
+
+/// <summary>How a wanted value relates to the one that the host had before.</summary>
+internal enum SysctlRule
+{
+    /// <summary>The value, whatever was there.</summary>
+    Exact,
+
+    /// <summary>The last number is raised to the value and never lowered; numbers before it stay (tcp_rmem's maximum).</summary>
+    AtLeast,
+
+    /// <summary>The value only where the host had 1 (rp_filter: loose in place of strict, but not in place of none).</summary>
+    InPlaceOfOne,
+}
+
+/// <summary>A setting that a daemon wants.</summary>
+internal sealed record SysctlSetting(SysctlName Name, string Value, SysctlRule Rule = SysctlRule.Exact)
+{
+    /// <summary>What to write where the host had <paramref name="original"/>; null where that is good as it is.</summary>
+    internal string? ValueFor(string original)
+    {
+        string? wanted = Rule switch
+        {
+            SysctlRule.Exact => Value,
+            SysctlRule.AtLeast => Raised(original),
+            SysctlRule.InPlaceOfOne => original == "1" ? Value : null,
+            _ => throw new InvalidOperationException($"unknown rule {Rule}"),
+        };
+        return wanted == original ? null : wanted;
+    }
+
+    public override string ToString() => Rule switch
+    {
+        SysctlRule.AtLeast => $"{Name} >= {Value}",
+        SysctlRule.InPlaceOfOne => $"{Name} = {Value} (where it is 1)",
+        _ => $"{Name} = {Value}",
+    };
+
+    private string? Raised(string original)
+    {
+        int last = original.LastIndexOf(' ') + 1;
+        return long.TryParse(original.AsSpan(last), NumberStyles.None, CultureInfo.InvariantCulture, out long had)
+            && had >= long.Parse(Value, CultureInfo.InvariantCulture)
+            ? null
+            : string.Concat(original.AsSpan(0, last), Value);
+    }
+}
+
+/// <summary>A setting that is as a daemon wants it because the daemon changed it.</summary>
+/// <param name="Before">What `down` puts back.</param>
+internal sealed record AppliedSysctl(SysctlName Name, string Value, string Before);
