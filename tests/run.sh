@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Sets itself up, builds everything once (warnings are errors), runs every test project and sums up in one last line.
+# Namespaces that an earlier run left behind are removed first, and this run's at the end, also when it is interrupted.
+#
+#   sudo tests/run.sh [ARGUMENT…]     further arguments go to `dotnet test`, e.g. --filter FullyQualifiedName~Relay
+set -u
+repository=$(cd "$(dirname "$0")/.." && pwd)
+. "$repository/deploy/setup.sh"
+cd "$repository" || exit 1
+
+setup_root
+setup_packages nftables iproute2 mptcpize iperf3 curl haproxy python3-grpcio python3-grpc-tools python3-protobuf proxychains4 \
+  tcpdump conntrack ethtool socat procps openssl
+setup_dotnet
+
+results=$(mktemp -d)
+netlab="$repository/tests/Lab/bin/Release/net10.0/netlab"
+# Only the namespaces of labs whose owner is gone: somebody else's lab on this host stays.
+sweep() {
+  [ ! -x "$netlab" ] || "$netlab" sweep
+}
+clean_up() {
+  sweep
+  rm -rf "$results"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# No build server and no worker process outlives this script.
+if ! dotnet build Aggregator.sln -c Release -nologo -v quiet -nodeReuse:false -p:UseSharedCompilation=false; then
+  printf '0 passed, 0 failed, 0 skipped: the build failed\n'
+  exit 1
+fi
+sweep
+
+broken=()
+for project in tests/*.Tests; do
+  name=${project#tests/}
+  printf '\n== %s\n' "$name"
+  # A hanging test is named and ended, so that the rest still runs.
+  dotnet test "$project/bin/Release/net10.0/Aggregator.$name.dll" --nologo \
+    --logger "trx;LogFileName=$name.trx" --results-directory "$results" \
+    --blame-hang-timeout 5m --blame-hang-dump-type none "$@" || broken+=("$name")
+done
+
+passed=0 failed=0 skipped=0
+for file in "$results"/*.trx; do
+  [ -e "$file" ] || continue
+  counters=$(grep -o '<Counters [^>]*' "$file")
+  count() { sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p" <<<"$counters"; }
+  total=$(count total) good=$(count passed) bad=$(($(count failed) + $(count error) + $(count timeout) + $(count aborted)))
+  passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + total - good - bad))
+done
+
+printf '\n'
+[ ${#broken[@]} -eq 0 ] || printf 'Not passed: %s\n' "${broken[*]}"
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ ${#broken[@]} -eq 0 ] && [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
