@@ -18,8 +18,6 @@ internal static unsafe partial class Libc
     internal const uint STATX_BASIC_STATS = 0x7ff;
 
     /// <summary>asm-generic/errno-base.h</summary>
-    internal const int ENOENT = 2;
-    internal const int EEXIST = 17;
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int open(string path, int flags);
