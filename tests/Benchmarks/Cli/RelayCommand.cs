@@ -1,0 +1,65 @@
+using System.CommandLine;
+using System.Text.Json;
+using Aggregator.Benchmarks.Contestants;
+using Aggregator.Benchmarks.Load;
+using Aggregator.Benchmarks.Report;
+using Aggregator.Benchmarks.Scenarios;
+
+namespace Aggregator.Benchmarks.Cli;
+
+internal static class RelayCommand
+{
+    private static readonly (string Key, Func<Contestant> Make)[] Known =
+    [
+        ("mptcp", () => new RawMptcp()),
+        ("iperf3", () => new RawMptcpIperf3()),
+        ("haproxy", () => new HaproxySplice()),
+        ("v2ray", () => new V2rayVmess()),
+    ];
+
+    internal static Command Create()
+    {
+        var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "how often each is measured" };
+        var seconds = new Option<double>("--seconds") { DefaultValueFactory = _ => 3, Description = "length of a measurement" };
+        var warmUp = new Option<double>("--warm-up") { DefaultValueFactory = _ => 1, Description = "seconds before each measurement" };
+        var streams = new Option<int[]>("--streams")
+        {
+            DefaultValueFactory = _ => [1],
+            Description = "numbers of parallel streams, each measured by itself",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var only = new Option<string[]>("--only")
+        {
+            Description = "some contestants: " + string.Join(", ", Known.Select(k => k.Key)),
+            AllowMultipleArgumentsPerToken = true,
+        };
+        only.AcceptOnlyFromAmong([.. Known.Select(k => k.Key)]);
+        var json = new Option<bool>("--json") { Description = "the report as JSON on standard output" };
+        var command = new Command("relay", "Two hops without shaping: throughput, processor time a byte and memory against the rivals.")
+        {
+            rounds, seconds, warmUp, streams, only, json,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            string[] wanted = parsed.GetValue(only) is { Length: > 0 } some ? some : [.. Known.Select(k => k.Key)];
+            var options = new RelayOptions(
+                parsed.GetValue(rounds),
+                TimeSpan.FromSeconds(parsed.GetValue(warmUp)),
+                TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+                parsed.GetValue(streams) is { Length: > 0 } numbers ? numbers : [1]);
+            RelayReport report = await RelayScenario.RunAsync(
+                [.. Known.Where(k => wanted.Contains(k.Key)).Select(k => k.Make())], options, Console.Error.WriteLine, cancellationToken);
+            if (parsed.GetValue(json))
+            {
+                Console.WriteLine(JsonSerializer.Serialize(report, Generator.Json));
+            }
+            else
+            {
+                RelayTables.Write(Consoles.Wide(), report);
+            }
+
+            return 0;
+        });
+        return command;
+    }
+}
