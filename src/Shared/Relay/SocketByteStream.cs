@@ -1,0 +1,74 @@
+using System.Net.Sockets;
+
+namespace Aggregator.Relay;
+
+/// <summary>A connected TCP or MPTCP socket as a byte stream. Owns the socket. Allocates nothing per operation.</summary>
+internal sealed class SocketByteStream : IByteStream, IOperationOwner
+{
+    private readonly TranslatedOperation _read;
+    private readonly TranslatedOperation _write;
+    private int _aborted;
+
+    internal SocketByteStream(Socket socket)
+    {
+        Socket = socket;
+        _read = new TranslatedOperation(this);
+        _write = new TranslatedOperation(this);
+    }
+
+    /// <summary>For options and addresses; never read from or written to past this class.</summary>
+    internal Socket Socket { get; }
+
+    private bool Aborted => Volatile.Read(ref _aborted) != 0;
+
+    public ValueTask WaitToReadAsync(CancellationToken cancellationToken) =>
+        // A receive of nothing waits for readiness and consumes nothing; an end or an error makes it ready too.
+        _read.Run(SocketErrors.ReceiveAsync(Socket, Memory<byte>.Empty, cancellationToken), 0);
+
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken) =>
+        _read.Count(SocketErrors.ReceiveAsync(Socket, buffer, cancellationToken), 0);
+
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken) =>
+        _write.Run(SocketErrors.SendAsync(Socket, buffer, cancellationToken), buffer.Length);
+
+    public ValueTask CompleteWritesAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            Socket.Shutdown(SocketShutdown.Send);
+            return ValueTask.CompletedTask;
+        }
+        catch (Exception e) when (SocketErrors.TryTranslate(e, Aborted) is { } error)
+        {
+            return ValueTask.FromException(error);
+        }
+    }
+
+    public void Abort()
+    {
+        if (Interlocked.Exchange(ref _aborted, 1) == 0)
+        {
+            SocketErrors.CloseWithReset(Socket);
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Socket.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    int IOperationOwner.Check(int result, int asked)
+    {
+        // An abort under a pending receive may show as an end of the stream; it must never be taken for one.
+        if (result == 0 && Aborted)
+        {
+            throw SocketErrors.Aborted();
+        }
+
+        SocketErrors.CheckSent(result, asked);
+        return result;
+    }
+
+    Exception? IOperationOwner.Translate(Exception error) => SocketErrors.TryTranslate(error, Aborted);
+}

@@ -1,0 +1,90 @@
+using System.Net.Sockets;
+
+namespace Aggregator.Relay;
+
+/// <summary>
+/// The socket below an SslStream. SslStream answers 0 both for the peer's close_notify and for a bare FIN between two records;
+/// RFC 8446 section 6.1 makes the second a truncation. This stream notes the bare end, so that the two can be told apart.
+/// </summary>
+internal sealed class TlsTransport : Stream, IOperationOwner
+{
+    private readonly TranslatedOperation _read;
+    private readonly TranslatedOperation _write;
+    private volatile bool _ended;
+
+    internal TlsTransport(Socket socket)
+    {
+        Socket = socket;
+        _read = new TranslatedOperation(this);
+        _write = new TranslatedOperation(this);
+    }
+
+    internal Socket Socket { get; }
+
+    /// <summary>Whether the socket's end was met. SslStream does not read on after close_notify, so this is a truncation.</summary>
+    internal bool Ended => _ended;
+
+    public override bool CanRead => true;
+
+    public override bool CanWrite => true;
+
+    public override bool CanSeek => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        _read.Count(SocketErrors.ReceiveAsync(Socket, buffer, cancellationToken), -buffer.Length);
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        _write.Run(SocketErrors.SendAsync(Socket, buffer, cancellationToken), buffer.Length);
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override void Flush()
+    {
+    }
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Asynchronous only.");
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Asynchronous only.");
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    int IOperationOwner.Check(int result, int asked)
+    {
+        // A receive asks for minus so many bytes: 0 for more than 0 is the end.
+        if (result == 0 && asked < 0)
+        {
+            _ended = true;
+        }
+
+        SocketErrors.CheckSent(result, asked);
+        return result;
+    }
+
+    Exception? IOperationOwner.Translate(Exception error) => SocketErrors.TryTranslate(error, aborted: false);
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            Socket.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}
