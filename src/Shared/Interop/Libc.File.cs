@@ -17,8 +17,6 @@ internal static unsafe partial class Libc
     /// <summary>linux/stat.h: type, mode, links, uid, gid, times, inode, size, blocks.</summary>
     internal const uint STATX_BASIC_STATS = 0x7ff;
 
-    /// <summary>asm-generic/errno-base.h</summary>
-
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int open(string path, int flags);
 
