@@ -11,7 +11,8 @@ internal interface ICarrier : IAsyncDisposable
 
     /// <summary>
     /// Opens a flow to <paramref name="target"/>. Returns as soon as the open and <paramref name="firstBytes"/> are on their way;
-    /// whether the target answered is told by <see cref="CarriedFlow.Opened"/>. Never throws for an expected failure.
+    /// whether the target answered is told by <see cref="CarriedFlow.Opened"/>. <paramref name="firstBytes"/> is not looked at any more after the return. The token is for the opening only.
+    /// Never throws for an expected failure.
     /// </summary>
     ValueTask<CarriedFlow> OpenAsync(FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken);
 }

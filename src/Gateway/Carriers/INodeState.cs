@@ -5,6 +5,9 @@ internal interface INodeState
 {
     NodeReachability Reachability { get; }
 
+    /// <summary>What data connections without cipher need; null while not connected, or where the VPS does not allow them.</summary>
+    PlainSession? Plain => null;
+
     /// <summary>After every change of <see cref="Reachability"/>. Handlers return at once.</summary>
     event Action? Changed;
 }
@@ -20,6 +23,6 @@ internal enum NodeReachability
 
     Connected,
 
-    /// <summary>Tried over every WAN and not reached: flows fail at once, nothing is dialled.</summary>
+    /// <summary>Tried and not reached: flows fail at once, nothing is dialled.</summary>
     Unreachable,
 }

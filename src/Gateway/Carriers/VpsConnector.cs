@@ -1,0 +1,127 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Text;
+using Aggregator.Flows;
+using Aggregator.Mptcp;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Gateway.Carriers;
+
+/// <summary>
+/// Makes MPTCP connections to the VPS whose first subflow starts on a WAN of the selector's choice: for each address of the VPS, WAN after WAN,
+/// until one attempt has succeeded to its end (TLS and all, by <c>complete</c>).
+/// </summary>
+internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, TimeProvider time, ILogger logger)
+{
+    // <linux/socket.h>, <linux/in.h>
+    private const int SolSocket = 1;
+    private const int SoBindToDevice = 25;
+    private const int SolIp = 0;
+    private const int IpBindAddressNoPort = 24;
+
+    /// <summary>A dead path of an idle connection is noticed after 30 + 3 × 10 s, and home routers keep the mapping.</summary>
+    private const int KeepAliveIdleSeconds = 30;
+
+    private const int KeepAliveIntervalSeconds = 10;
+    private const int KeepAliveProbes = 3;
+
+    private readonly VpsNames _names = new(limits, time);
+
+    /// <param name="complete">Makes something of a connected socket, which it owns from then on; IOException and AuthenticationException are failed attempts.</param>
+    /// <exception cref="DialException">No attempt succeeded.</exception>
+    internal async Task<T> ConnectAsync<T>(
+        VpsTarget target, Func<Socket, WanPath, CancellationToken, Task<T>> complete, CancellationToken cancellationToken)
+    {
+        using var total = new CancellationTokenSource(limits.TotalDialTimeout, time);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(total.Token, cancellationToken);
+        Exception? last = null;
+        try
+        {
+            var tried = new List<WanPath>();
+            int attempts = 0;
+            foreach (IPAddress address in await _names.ResolveAsync(target, ending.Token))
+            {
+                tried.Clear();
+                while (attempts < limits.MaxDialAttempts && TryPick(address.AddressFamily, tried, out WanPath path))
+                {
+                    attempts++;
+                    tried.Add(path);
+                    try
+                    {
+                        return await AttemptAsync(new IPEndPoint(address, target.Port), path, complete, ending.Token);
+                    }
+                    catch (Exception e) when (e is IOException or AuthenticationException or SocketException)
+                    {
+                        last = e;
+                        logger.DialFailed(address.ToString(), path.Interface ?? "any WAN", e.Message);
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            last ??= new IOException("it took too long");
+        }
+        catch (IOException e)
+        {
+            last = e;
+        }
+        OpenResult result = last is DialException dial ? dial.Result : OpenResult.NoCarrier;
+        throw new DialException(last?.Message ?? "no WAN is up that can reach it", result, last);
+    }
+
+    private bool TryPick(AddressFamily family, List<WanPath> tried, out WanPath path) =>
+        wans.TryPick(family, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tried), out path);
+
+    private async Task<T> AttemptAsync<T>(
+        IPEndPoint remote, WanPath path, Func<Socket, WanPath, CancellationToken, Task<T>> complete, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(limits.DialTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        // A new descriptor for each attempt: on a refused one a second connect hangs.
+        Socket socket = MptcpSocket.Create(remote.AddressFamily);
+        try
+        {
+            Prepare(socket, path);
+            await socket.ConnectAsync(remote, either.Token);
+            return await complete(socket, path, either.Token);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            socket.Dispose();
+            throw new IOException($"no answer within {limits.DialTimeout.TotalSeconds:0.#} s");
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static void Prepare(Socket socket, WanPath path)
+    {
+        socket.NoDelay = true;
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveIdleSeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveIntervalSeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, KeepAliveProbes);
+        if (path.Interface is { } device)
+        {
+            socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(device));
+        }
+        if (path.Source is { } source)
+        {
+            try
+            {
+                // Else a port is taken that no other connection of this address may have: 28,000 in all instead of for each peer.
+                socket.SetRawSocketOption(SolIp, IpBindAddressNoPort, BitConverter.GetBytes(1));
+            }
+            catch (SocketException)
+            {
+                // Kernels before 6.8 do not have it on MPTCP; the fewer ports do then.
+            }
+            socket.Bind(new IPEndPoint(source, 0));
+        }
+    }
+}

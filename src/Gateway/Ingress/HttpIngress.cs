@@ -1,0 +1,83 @@
+using System.Net;
+using System.Net.Sockets;
+using Aggregator.Relay;
+
+namespace Aggregator.Gateway.Ingress;
+
+/// <summary>An HTTP proxy for CONNECT (RFC 9110 section 9.3.6).</summary>
+internal sealed class HttpIngress(IPEndPoint listen, IngressContext context) : IIngress
+{
+    private AcceptLoop? _loop;
+
+    public string Name => "http";
+
+    public IPEndPoint? LocalEndPoint { get; private set; }
+
+    public ValueTask<StartResult> StartAsync(CancellationToken cancellationToken)
+    {
+        Socket? socket = ListenSocket.TryOpen(Name, listen, context.Limits.Backlog, transparent: false, out string? error);
+        if (socket is not null)
+        {
+            LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
+            context.Logger.Listening(Name, LocalEndPoint);
+            _loop = new AcceptLoop(Name, socket, ServeAsync, context.Limits, context.Time, context.Logger);
+        }
+        return new(new StartResult(error));
+    }
+
+    public ValueTask DisposeAsync() => _loop?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private async Task ServeAsync(Socket socket, CancellationToken stopping)
+    {
+        await using var client = new SocketByteStream(socket);
+        if (ClientSocket.TryPrepare(socket) is not { } remote)
+        {
+            return;
+        }
+        using var buffer = new HandshakeBuffer(context.Limits.MaxHttpHeadBytes);
+        var handshake = new HttpHandshake(client, buffer);
+        using var deadline = new CancellationTokenSource(context.Limits.HandshakeTimeout, context.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
+        try
+        {
+            if (!await handshake.RunAsync(either.Token))
+            {
+                await RefuseAsync(client, remote, handshake.Answer, handshake.IsHead, stopping);
+                return;
+            }
+        }
+        catch (IOException e)
+        {
+            context.Logger.ClientGone(Name, remote, e.Message);
+            return;
+        }
+        catch (OperationCanceledException)
+        {
+            // A client that never said a word (a connection kept in reserve) is not told off.
+            HttpAnswer? answer = buffer.Unread.IsEmpty || stopping.IsCancellationRequested ? null : HttpAnswer.Timeout;
+            await RefuseAsync(client, remote, answer, headOnly: false, stopping);
+            return;
+        }
+        await FlowRun.RunAnsweredAsync(
+            context, Name, client, remote, handshake.Target, buffer,
+            reply => client.WriteAsync(HttpAnswer.For(reply.Result).Bytes, CancellationToken.None));
+    }
+
+    private async ValueTask RefuseAsync(SocketByteStream client, EndPoint remote, HttpAnswer? answer, bool headOnly, CancellationToken stopping)
+    {
+        if (answer is null)
+        {
+            return;
+        }
+        try
+        {
+            await client.WriteAsync(headOnly ? answer.HeadOnly : answer.Bytes, stopping);
+            context.Logger.BadRequest(Name, remote, "not a CONNECT request in good order");
+            await OrderlyClose.EndAsync(client, context.Time, stopping);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            context.Logger.ClientGone(Name, remote, e.Message);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+using Aggregator.Gateway.Carriers;
+using Aggregator.Relay;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Gateway.Ingress;
+
+/// <summary>What every listener is given.</summary>
+/// <param name="Budget">The daemon's one relay budget.</param>
+internal sealed record IngressContext(
+    ICarrier Carrier, FlowRegistry Flows, RelayBudget Budget, IngressLimits Limits, TimeProvider Time, ILogger Logger);

@@ -1,0 +1,80 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Aggregator.Gateway.Carriers;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Relay;
+
+namespace Aggregator.Gateway.Ingress;
+
+/// <summary>SOCKS5 with CONNECT (RFC 1928), and user name and password (RFC 1929) when users are configured.</summary>
+internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> users, IngressContext context) : IIngress
+{
+    private readonly SocksUsers _users = new(users);
+    private AcceptLoop? _loop;
+
+    public string Name => "socks";
+
+    public IPEndPoint? LocalEndPoint { get; private set; }
+
+    public ValueTask<StartResult> StartAsync(CancellationToken cancellationToken)
+    {
+        Socket? socket = ListenSocket.TryOpen(Name, listen, context.Limits.Backlog, transparent: false, out string? error);
+        if (socket is not null)
+        {
+            LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
+            context.Logger.Listening(Name, LocalEndPoint);
+            _loop = new AcceptLoop(Name, socket, ServeAsync, context.Limits, context.Time, context.Logger);
+        }
+        return new(new StartResult(error));
+    }
+
+    public ValueTask DisposeAsync() => _loop?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private async Task ServeAsync(Socket socket, CancellationToken stopping)
+    {
+        await using var client = new SocketByteStream(socket);
+        if (ClientSocket.TryPrepare(socket) is not { } remote)
+        {
+            return;
+        }
+        using var buffer = new HandshakeBuffer(context.Limits.MaxSocksBytes);
+        var handshake = new SocksHandshake(client, buffer, _users);
+        using var deadline = new CancellationTokenSource(context.Limits.HandshakeTimeout, context.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
+        try
+        {
+            if (!await handshake.RunAsync(either.Token))
+            {
+                Report(handshake, remote);
+                await OrderlyClose.EndAsync(client, context.Time, stopping);
+                return;
+            }
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            context.Logger.BadRequest(Name, remote, e is IOException ? e.Message : "its request took too long");
+            return;
+        }
+        await FlowRun.RunAnsweredAsync(context, Name, client, remote, handshake.Target, buffer, reply => AnswerAsync(client, reply));
+    }
+
+    private static async ValueTask AnswerAsync(SocketByteStream client, OpenReply reply)
+    {
+        byte[] message = new byte[Socks5.MaxReplyBytes];
+        int length = Socks5.WriteReply(message, Socks5.ReplyFor(reply.Result), reply.Bound);
+        await client.WriteAsync(message.AsMemory(0, length), CancellationToken.None);
+    }
+
+    private void Report(SocksHandshake handshake, EndPoint remote)
+    {
+        if (handshake.WrongCredentials)
+        {
+            context.Logger.WrongCredentials(Name, remote);
+        }
+        else
+        {
+            context.Logger.BadRequest(Name, remote, handshake.Problem!);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using Aggregator.Flows;
+using Aggregator.Relay;
+
+namespace Aggregator.Gateway.Ingress;
+
+/// <summary>
+/// Takes TCP connections of LAN clients that nftables' TPROXY hands over: the local end of such a connection is the address that the client meant.
+/// One instance an address family. Best bound to a loopback address: then only TPROXY (`tproxy to 127.0.0.1:PORT`, `[::1]:PORT`) reaches it.
+/// </summary>
+internal sealed class TransparentIngress(IPEndPoint listen, IngressContext context) : IIngress
+{
+    private AcceptLoop? _loop;
+
+    public string Name => "transparent";
+
+    public IPEndPoint? LocalEndPoint { get; private set; }
+
+    public ValueTask<StartResult> StartAsync(CancellationToken cancellationToken)
+    {
+        Socket? socket = ListenSocket.TryOpen(Name, listen, context.Limits.Backlog, transparent: true, out string? error);
+        if (socket is not null)
+        {
+            LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
+            context.Logger.Listening(Name, LocalEndPoint);
+            _loop = new AcceptLoop(Name, socket, ServeAsync, context.Limits, context.Time, context.Logger);
+        }
+        return new(new StartResult(error));
+    }
+
+    public ValueTask DisposeAsync() => _loop?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private async Task ServeAsync(Socket socket, CancellationToken stopping)
+    {
+        await using var client = new SocketByteStream(socket);
+        if (ClientSocket.TryPrepare(socket) is not { } remote || socket.LocalEndPoint is not IPEndPoint meant)
+        {
+            return;
+        }
+        if (IsLoop(meant))
+        {
+            context.Logger.LoopRefused(Name, remote);
+            client.Abort();
+            return;
+        }
+        var target = new FlowTarget(meant.Address, (ushort)meant.Port);
+        // What the client has sent by now travels with the open; nothing is waited for, since the server may speak first.
+        using var ahead = new HandshakeBuffer(context.Limits.MaxFirstBytes);
+        try
+        {
+            if (socket.Available > 0)
+            {
+                await ahead.FillAsync(client, stopping);
+            }
+        }
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
+        {
+            context.Logger.ClientGone(Name, remote, e.Message);
+            client.Abort();
+            return;
+        }
+        await FlowRun.RunConnectedAsync(context, Name, client, remote, target, ahead);
+    }
+
+    /// <summary>
+    /// Whether a client connected to the listener as such. Its local end is then the listener's own port on an address of this host;
+    /// a foreign server may have the same port number, so the address decides.
+    /// </summary>
+    private bool IsLoop(IPEndPoint meant) =>
+        meant.Port == LocalEndPoint!.Port && (IPAddress.IsLoopback(meant.Address) || IsOwnAddress(meant.Address));
+
+    private static bool IsOwnAddress(IPAddress address) =>
+        NetworkInterface.GetAllNetworkInterfaces()
+            .SelectMany(i => i.GetIPProperties().UnicastAddresses)
+            .Any(a => a.Address.GetAddressBytes().AsSpan().SequenceEqual(address.GetAddressBytes()));
+}
