@@ -1,0 +1,212 @@
+using System.Collections.Immutable;
+
+namespace Aggregator.Settings;
+
+/// <summary>A value made of a scalar's text, or what is wrong with the text.</summary>
+internal readonly record struct Parsed<T>(T? Value, string? Problem)
+{
+    internal static Parsed<T> Of(T value) => new(value, null);
+
+    internal static Parsed<T> Not(string problem) => new(default, problem);
+}
+
+/// <summary>
+/// Typed reads of one mapping. What is missing is null; what is wrong is an error in the list, and null. <see cref="Finish"/> reports the
+/// keys that nobody asked for.
+/// </summary>
+internal sealed class MapReader(string file, YamlMap map, string prefix, List<SettingError> errors)
+{
+    private readonly HashSet<string> _known = [];
+
+    internal int Line => map.Line;
+
+    internal bool Has(string key) => Find(key) is not null;
+
+    /// <summary>The line of a key, also of one further down (`ingress.socks`); that of the mapping where there is none.</summary>
+    internal int LineOf(string key)
+    {
+        var (at, line) = (map, map.Line);
+        foreach (string part in key.Split('.'))
+        {
+            if (at?.Entries.FirstOrDefault(e => e.Key == part) is not { } entry)
+            {
+                break;
+            }
+
+            (at, line) = (entry.Value as YamlMap, entry.Line);
+        }
+
+        return line;
+    }
+
+    internal void Report(string key, string problem) => ReportAt(LineOf(key), key, problem);
+
+    /// <summary>Any single value, through <paramref name="parse"/>.</summary>
+    internal T? Value<T>(string key, Func<string, Parsed<T>> parse)
+        where T : class =>
+        Scalar(key) is { } text && Take(key, text, parse) is { Problem: null } parsed ? parsed.Value : null;
+
+    internal T? ValueOf<T>(string key, Func<string, Parsed<T>> parse)
+        where T : struct =>
+        Scalar(key) is { } text && Take(key, text, parse) is { Problem: null } parsed ? parsed.Value : null;
+
+    internal bool? Flag(string key)
+    {
+        switch (Scalar(key))
+        {
+            case null:
+                return null;
+            case { Quoted: false, Text: "true" }:
+                return true;
+            case { Quoted: false, Text: "false" }:
+                return false;
+            case { } other:
+                ReportAt(other.Line, key, $"must be true or false, without quotes; it is {Shown(other.Text)}");
+                return null;
+        }
+    }
+
+    /// <summary>A list of single values. Null: the key is not there, or something in it is wrong.</summary>
+    internal ImmutableArray<T>? List<T>(string key, string example, Func<string, Parsed<T>> parse)
+    {
+        if (ItemsOf(key, example) is not { } items)
+        {
+            return null;
+        }
+
+        var values = ImmutableArray.CreateBuilder<T>(items.Length);
+        for (int i = 0; i < items.Length; i++)
+        {
+            if (items[i] is not YamlScalar { IsNothing: false } scalar)
+            {
+                ReportAt(items[i].Line, $"{key}[{i}]", $"must be a single value, as in `{key}: {example}`");
+            }
+            else if (Take($"{key}[{i}]", scalar, parse) is { Problem: null, Value: { } value })
+            {
+                values.Add(value);
+            }
+        }
+
+        return values.Count == items.Length ? values.ToImmutable() : null;
+    }
+
+    /// <summary>A list of mappings, each read by <paramref name="read"/>, which leaves <see cref="Finish"/> to us. Null as above.</summary>
+    internal ImmutableArray<T>? Maps<T>(string key, string example, Func<MapReader, T?> read)
+        where T : class
+    {
+        if (ItemsOf(key, example) is not { } items)
+        {
+            return null;
+        }
+
+        var values = ImmutableArray.CreateBuilder<T>(items.Length);
+        for (int i = 0; i < items.Length; i++)
+        {
+            if (items[i] is not YamlMap item)
+            {
+                ReportAt(items[i].Line, $"{key}[{i}]", $"must be a mapping, such as `{example}`");
+                continue;
+            }
+
+            var reader = new MapReader(file, item, $"{prefix}{key}[{i}].", errors);
+            if (read(reader) is { } value)
+            {
+                values.Add(value);
+            }
+
+            reader.Finish();
+        }
+
+        return values.Count == items.Length ? values.ToImmutable() : null;
+    }
+
+    internal bool IsMap(string key) => Find(key)?.Value is YamlMap;
+
+    /// <summary>A mapping; the caller calls its <see cref="Finish"/>.</summary>
+    internal MapReader? Map(string key, string example)
+    {
+        _known.Add(key);
+        switch (Find(key))
+        {
+            case null:
+                return null;
+            case { Value: YamlMap value }:
+                return new MapReader(file, value, $"{prefix}{key}.", errors);
+            case var entry:
+                ReportAt(entry.Value.Line, key, $"must be a mapping, such as `{key}: {example}`");
+                return null;
+        }
+    }
+
+    /// <summary>To be called when everything was read: other keys are errors.</summary>
+    internal void Finish()
+    {
+        foreach (var entry in map.Entries.Where(e => !_known.Contains(e.Key)))
+        {
+            string hint = NearMiss.Find(entry.Key, _known) is { } near
+                ? $"did you mean `{near}`?"
+                : $"known are {string.Join(", ", _known.Order(StringComparer.Ordinal))}";
+            errors.Add(new SettingError(file, entry.Line, prefix + Shorten(entry.Key), $"there is no such key; {hint}"));
+        }
+    }
+
+    /// <summary>As an error shows what the user wrote: in quotes, one line, never longer than a few words.</summary>
+    internal static string Shown(string text) => $"\"{Shorten(text)}\"";
+
+    private static string Shorten(string text)
+    {
+        string line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
+        return line.Length <= 60 ? line : line[..57] + "...";
+    }
+
+    private YamlEntry? Find(string key) => map.Entries.FirstOrDefault(e => e.Key == key);
+
+    private YamlScalar? Scalar(string key)
+    {
+        _known.Add(key);
+        switch (Find(key))
+        {
+            case null:
+                return null;
+            case { Value: YamlScalar { IsNothing: false } scalar }:
+                return scalar;
+            case { Value: YamlScalar, Line: var line }:
+                ReportAt(line, key, "has no value; give it one or remove the line");
+                return null;
+            case { Value: YamlList list }:
+                ReportAt(list.Line, key, "must be a single value, not a list");
+                return null;
+            case var entry:
+                ReportAt(entry.Value.Line, key, "must be a single value, not a mapping");
+                return null;
+        }
+    }
+
+    private ImmutableArray<YamlNode>? ItemsOf(string key, string example)
+    {
+        _known.Add(key);
+        switch (Find(key))
+        {
+            case null:
+                return null;
+            case { Value: YamlList list }:
+                return list.Items;
+            case var entry:
+                ReportAt(entry.Line, key, $"must be a list, such as `{key}: {example}`");
+                return null;
+        }
+    }
+
+    private Parsed<T> Take<T>(string key, YamlScalar scalar, Func<string, Parsed<T>> parse)
+    {
+        var parsed = parse(scalar.Text);
+        if (parsed.Problem is { } problem)
+        {
+            ReportAt(scalar.Line, key, problem);
+        }
+
+        return parsed;
+    }
+
+    internal void ReportAt(int line, string key, string problem) => errors.Add(new SettingError(file, line, prefix + key, problem));
+}
