@@ -1,0 +1,44 @@
+using System.Runtime.CompilerServices;
+
+namespace Grpc.Core;
+
+/// <summary>A call with one message each way; awaiting it gives the response.</summary>
+public sealed class AsyncUnaryCall<TResponse> : IDisposable
+{
+    private readonly Task<Metadata> _headers;
+    private readonly Func<Status> _status;
+    private readonly Func<Metadata> _trailers;
+    private readonly Action _dispose;
+
+    public AsyncUnaryCall(
+        Task<TResponse> responseAsync,
+        Task<Metadata> responseHeadersAsync,
+        Func<Status> getStatusFunc,
+        Func<Metadata> getTrailersFunc,
+        Action disposeAction)
+    {
+        ResponseAsync = responseAsync;
+        _headers = responseHeadersAsync;
+        _status = getStatusFunc;
+        _trailers = getTrailersFunc;
+        _dispose = disposeAction;
+    }
+
+    public Task<TResponse> ResponseAsync { get; }
+
+    public Task<Metadata> ResponseHeadersAsync => _headers;
+
+    public TaskAwaiter<TResponse> GetAwaiter() => ResponseAsync.GetAwaiter();
+
+    public ConfiguredTaskAwaitable<TResponse> ConfigureAwait(bool continueOnCapturedContext) =>
+        ResponseAsync.ConfigureAwait(continueOnCapturedContext);
+
+    /// <exception cref="InvalidOperationException">The call has not ended.</exception>
+    public Status GetStatus() => _status();
+
+    /// <exception cref="InvalidOperationException">The call has not ended.</exception>
+    public Metadata GetTrailers() => _trailers();
+
+    /// <summary>Cancels the call if it has not ended.</summary>
+    public void Dispose() => _dispose();
+}
