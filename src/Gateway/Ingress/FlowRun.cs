@@ -35,6 +35,8 @@ internal static class FlowRun
             if (reply.Result != OpenResult.Opened || upstream is null)
             {
                 context.Logger.NotOpened(ingress, target.ToString(), remote, reply.Result.ToString());
+                // What is left is the client's reading of our answer: no flow any more.
+                flow.Dispose();
                 await OrderlyClose.EndAsync(client, context.Time, flow.Ending);
                 return;
             }
