@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Aggregator.Interop;
 
@@ -10,17 +11,14 @@ namespace Aggregator.Mptcp;
 internal static class MptcpSocket
 {
     /// <exception cref="LibcException">EPROTONOSUPPORT or ENOPROTOOPT: the kernel has no MPTCP, or net.mptcp.enabled is 0.</exception>
-    internal static Socket Create(AddressFamily family)
-    {
-        int domain = family switch
-        {
-            AddressFamily.InterNetwork => Libc.AF_INET,
-            AddressFamily.InterNetworkV6 => Libc.AF_INET6,
-            _ => throw new ArgumentOutOfRangeException(nameof(family), family, "IPv4 or IPv6"),
-        };
-        int descriptor = Libc.socket(domain, Libc.SOCK_STREAM | Libc.SOCK_CLOEXEC, Libc.IPPROTO_MPTCP);
-        return descriptor >= 0
-            ? new Socket(new SafeSocketHandle(descriptor, ownsHandle: true))
-            : throw Libc.Error("socket(IPPROTO_MPTCP)");
-    }
+    internal static Socket Create(AddressFamily family) => StreamSockets.Create(family, Libc.IPPROTO_MPTCP, "socket(IPPROTO_MPTCP)");
+
+    /// <summary>
+    /// A listener that takes MPTCP and plain TCP; the accepted socket's kind tells which (<see cref="MptcpCheck.VerdictOf"/>).
+    /// Bind the wildcard address, or the kernel refuses joins to this host's other addresses. No TCP_DEFER_ACCEPT on it.
+    /// </summary>
+    /// <exception cref="LibcException">As <see cref="Create"/>.</exception>
+    /// <exception cref="SocketException">AddressAlreadyInUse, AddressNotAvailable, AccessDenied, from bind or listen.</exception>
+    internal static Socket Listen(IPEndPoint endPoint, int backlog, Action<Socket>? configure = null)
+        => StreamSockets.Listen(Create(endPoint.AddressFamily), endPoint, backlog, configure);
 }
