@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Aggregator.Settings;
 
 namespace Aggregator.Host;
 
@@ -24,12 +25,12 @@ internal sealed class HostJournal
     /// Opens the journal of <paramref name="stateDirectory"/>, or an empty one. Entries made in another network namespace or before the
     /// last boot are dropped: what they speak of is gone.
     /// </summary>
-    /// <exception cref="InvalidDataException">The file is not a journal; it names the file.</exception>
+    /// <exception cref="StateException">The file is not a journal, or cannot be read.</exception>
     internal static HostJournal Open(string stateDirectory) => Open(stateDirectory, NetworkNamespace.Identity());
 
     internal static HostJournal Open(string stateDirectory, string identity)
     {
-        string path = Path.Combine(stateDirectory, FileName);
+        string path = Path.GetFullPath(Path.Combine(stateDirectory, FileName));
         var contents = Load(path);
         return new HostJournal(path, contents?.Namespace == identity ? contents : new JournalContents { Namespace = identity });
     }
@@ -56,6 +57,16 @@ internal sealed class HostJournal
     {
         if (_contents.Others.TryAdd(key, value))
         {
+            Save();
+        }
+    }
+
+    /// <summary>As <see cref="Record"/>, but the last value counts.</summary>
+    internal void Update(string key, string value)
+    {
+        if (!_contents.Others.TryGetValue(key, out string? had) || had != value)
+        {
+            _contents.Others[key] = value;
             Save();
         }
     }
@@ -90,7 +101,7 @@ internal sealed class HostJournal
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{path} is not a journal of this program ({e.Message}); remove it if the host is clean", e);
+            throw new StateException(path, $"not a journal of this program ({Reason.Of(e)}); remove it if the host is as you want it", e);
         }
     }
 
@@ -102,7 +113,8 @@ internal sealed class HostJournal
             return;
         }
 
-        DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(_contents, JournalJson.Default.JournalContents));
+        StateDirectory.Ensure(Path.GetDirectoryName(_path)!);
+        AtomicFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(_contents, JournalJson.Default.JournalContents));
     }
 }
 

@@ -1,4 +1,5 @@
 using Aggregator.Host;
+using Aggregator.Settings;
 using FsCheck;
 using FsCheck.Fluent;
 using Shouldly;
@@ -107,7 +108,7 @@ public sealed class HostSysctlsTests : IDisposable
         Directory.CreateDirectory(State);
         File.WriteAllText(Path.Combine(State, "host-journal.json"), "{\"names");
 
-        Should.Throw<InvalidDataException>(() => OpenJournal()).Message.ShouldContain("host-journal.json");
+        Should.Throw<StateException>(() => OpenJournal()).Message.ShouldContain("host-journal.json");
     }
 
     [Fact]

@@ -1,0 +1,135 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+
+namespace Aggregator.Gateway.Links;
+
+/// <summary>Sends echo requests over one WAN and tells the round trips of the answers, late ones included. One user at a time.</summary>
+internal sealed class EchoSocket : IDisposable
+{
+    /// <summary>Answers to the latest requests count: at a probe each 250 ms, 16 s.</summary>
+    private const int Outstanding = 64;
+
+    private readonly Socket _socket;
+    private readonly IPEndPoint _target;
+    private readonly AddressFamily _family;
+    private readonly bool _raw;
+    private readonly TimeProvider _time;
+    private readonly ulong _token = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+    private readonly long[] _departures = new long[Outstanding];
+    private readonly byte[] _out = new byte[EchoPacket.Bytes];
+    private readonly byte[] _in = new byte[256];
+    private ushort _sequence;
+
+    private EchoSocket(Socket socket, bool raw, IPAddress target, TimeProvider time)
+    {
+        _socket = socket;
+        _raw = raw;
+        _target = new IPEndPoint(target, 0);
+        _family = target.AddressFamily;
+        _time = time;
+    }
+
+    /// <summary>Null when this process may make neither kind of ICMP socket (CAP_NET_RAW, net.ipv4.ping_group_range).</summary>
+    /// <exception cref="SocketException">The WAN has lost its device or its address.</exception>
+    internal static EchoSocket? TryOpen(string device, IPAddress source, IPAddress target, TimeProvider time)
+    {
+        var protocol = target.AddressFamily == AddressFamily.InterNetwork ? ProtocolType.Icmp : ProtocolType.IcmpV6;
+        foreach (var type in (ReadOnlySpan<SocketType>)[SocketType.Raw, SocketType.Dgram])
+        {
+            Socket socket;
+            try
+            {
+                socket = new Socket(target.AddressFamily, type, protocol);
+            }
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.AccessDenied or SocketError.ProtocolNotSupported)
+            {
+                continue;
+            }
+
+            try
+            {
+                WanSocket.Bind(socket, device, source);
+                FilterReplies(socket, type, target.AddressFamily);
+                return new EchoSocket(socket, type == SocketType.Raw, target, time);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        }
+
+        return null;
+    }
+
+    /// <exception cref="SocketException">No route, or the interface is down.</exception>
+    internal async ValueTask SendAsync(CancellationToken cancellationToken)
+    {
+        _sequence++;
+        _departures[_sequence % Outstanding] = _time.GetTimestamp();
+        EchoPacket.Write(_out, _family, _sequence, _token);
+        await _socket.SendToAsync(_out, SocketFlags.None, _target, cancellationToken);
+    }
+
+    /// <summary>The round trip of the next answer to any of the latest requests.</summary>
+    internal async ValueTask<TimeSpan> ReceiveAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            int length;
+            try
+            {
+                length = await _socket.ReceiveAsync(_in, SocketFlags.None, cancellationToken);
+            }
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.MessageSize)
+            {
+                continue;
+            }
+
+            bool withHeader = _raw && _family == AddressFamily.InterNetwork;
+            if (!EchoPacket.TryReadReply(_in.AsSpan(0, length), _family, withHeader, _token, out ushort sequence))
+            {
+                continue;
+            }
+
+            int age = (ushort)(_sequence - sequence);
+            long departure = age < Outstanding ? _departures[sequence % Outstanding] : 0;
+            if (departure != 0)
+            {
+                // A duplicate is no second answer.
+                _departures[sequence % Outstanding] = 0;
+                return _time.GetElapsedTime(departure);
+            }
+        }
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    /// <summary>A raw socket gets a copy of every ICMP packet of the host; only echo replies are of interest.</summary>
+    private static void FilterReplies(Socket socket, SocketType type, AddressFamily family)
+    {
+        if (type != SocketType.Raw)
+        {
+            return;
+        }
+
+        // linux/icmp.h and linux/icmpv6.h: a set bit blocks that type.
+        const int SolRaw = 255;
+        const int IcmpFilter = 1;
+        const int SolIcmpV6 = 58;
+        const int Icmp6Filter = 1;
+        const int EchoReplyV6 = 129;
+        if (family == AddressFamily.InterNetwork)
+        {
+            socket.SetRawSocketOption(SolRaw, IcmpFilter, BitConverter.GetBytes(~1U));
+        }
+        else
+        {
+            var filter = new byte[32];
+            Array.Fill(filter, (byte)0xFF);
+            filter[EchoReplyV6 / 8] &= unchecked((byte)~(1 << (EchoReplyV6 % 8)));
+            socket.SetRawSocketOption(SolIcmpV6, Icmp6Filter, filter);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Aggregator.Gateway.Configuration;
+
+namespace Aggregator.Gateway.Links;
+
+/// <summary>Names as in `status --json`, in lower case.</summary>
+internal enum LinkState
+{
+    Up,
+
+    /// <summary>Works, but loses probes or answers only through its traffic.</summary>
+    Degraded,
+
+    Down,
+}
+
+/// <summary>One WAN at one moment. Immutable.</summary>
+internal sealed record Link
+{
+    /// <summary>What people call it.</summary>
+    internal required string Name { get; init; }
+
+    /// <summary>The kernel's name.</summary>
+    internal required string Interface { get; init; }
+
+    /// <summary>From the configuration, or as `link NAME ROLE` set it since.</summary>
+    internal required LinkRole Role { get; init; }
+
+    /// <summary>Decides the WAN's routing table; the same for an interface's name for good.</summary>
+    internal required int Slot { get; init; }
+
+    /// <summary>The kernel's index; 0 while there is no such interface.</summary>
+    internal int Index { get; init; }
+
+    internal bool Present => Index > 0;
+
+    /// <summary>Administratively up and with a carrier.</summary>
+    internal bool Carrier { get; init; }
+
+    /// <summary>Usable addresses of global scope, each family's best first.</summary>
+    internal ImmutableArray<LinkAddress> Addresses { get; init; } = [];
+
+    /// <summary>The way out for IPv4; null when none is known.</summary>
+    internal NextHop? V4 { get; init; }
+
+    internal NextHop? V6 { get; init; }
+
+    internal LinkState State { get; init; } = LinkState.Down;
+
+    /// <summary>Why it is not up; null when it is.</summary>
+    internal string? Reason { get; init; }
+
+    /// <summary>Usable as far as the host can see, but no probe has decided yet.</summary>
+    internal bool Checking { get; init; }
+
+    internal double? RttMs { get; init; }
+
+    /// <summary>Probes lost of those sent lately, 0 to 1; null before the first.</summary>
+    internal double? LossRatio { get; init; }
+
+    /// <summary>The address that connections of this family start from.</summary>
+    internal IPAddress? Address(AddressFamily family)
+    {
+        foreach (var a in Addresses)
+        {
+            if (a.Address.AddressFamily == family)
+            {
+                return a.Address;
+            }
+        }
+
+        return null;
+    }
+
+    internal NextHop? NextHop(AddressFamily family) => family == AddressFamily.InterNetwork ? V4 : V6;
+
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Name} {Interface}#{Index} slot {Slot} {Role}{(Carrier ? "" : " no-carrier")} [{string.Join(' ', Addresses)}] v4 {V4?.ToString() ?? "-"} v6 {V6?.ToString() ?? "-"} {State}{(Checking ? "?" : "")}{(Reason is null ? "" : $" ({Reason})")}");
+}
+
+/// <summary>An address with the length of its network's prefix.</summary>
+internal readonly record struct LinkAddress(IPAddress Address, int PrefixLength)
+{
+    /// <summary>The network that is reached directly because of this address.</summary>
+    internal IPNetwork Network => Networks.Of(Address, PrefixLength);
+
+    public override string ToString() => $"{Address}/{PrefixLength}";
+}
+
+/// <summary>The way out of an interface.</summary>
+/// <param name="Gateway">Null on a point-to-point line, where the interface alone says it.</param>
+internal readonly record struct NextHop(IPAddress? Gateway)
+{
+    public override string ToString() => Gateway is null ? "direct" : $"via {Gateway}";
+}

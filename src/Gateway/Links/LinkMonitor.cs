@@ -1,0 +1,226 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Threading.Channels;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Policy;
+using Aggregator.Netlink;
+using Aggregator.Settings;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Gateway.Links;
+
+/// <summary>
+/// Follows the kernel's interfaces, addresses and routes and the probes, and publishes the links as whole snapshots.
+/// Flow: events → (gathered for 50 ms) → dump → <see cref="LinkResolver"/> → with health → <see cref="Current"/> → <see cref="Changed"/>.
+/// One lock guards what snapshots are made from; it is never held across a wait or while <see cref="Changed"/> is raised.
+/// </summary>
+internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogger<LinkMonitor> logger) : IAsyncDisposable
+{
+    /// <summary>An interface that comes up tells it in several events within a few milliseconds.</summary>
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(50);
+
+    private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _stop = new();
+
+    // One place: that something happened is all that is passed on.
+    private readonly Channel<bool> _dirty = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Dictionary<ProbePath, PathHealth> _health = [];
+    private NetworkView _view = new([], [], []);
+    private LinkMemory _memory = LinkMemory.Empty;
+    private LinkMemory _saved = LinkMemory.Empty;
+    private ImmutableArray<IPEndPoint> _targets = [];
+    private volatile LinkSnapshot _current = LinkSnapshot.Empty;
+    private volatile bool _ownRemoved;
+    private Task _loop = Task.CompletedTask;
+
+    /// <summary>After a change of anything that a decision depends on, from any thread. Handlers return at once.</summary>
+    internal event Action? Changed;
+
+    /// <summary>The latest snapshot; RTT and loss in it move on without <see cref="Changed"/>.</summary>
+    internal LinkSnapshot Current => _current;
+
+    /// <summary>Reads everything once and follows it from then on.</summary>
+    /// <exception cref="IOException">The kernel's netlink cannot be used at all.</exception>
+    internal async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _memory = LinkMemory.Load(config.State, out string? problem);
+        if (problem is not null)
+        {
+            logger.MemoryUnreadable(problem);
+        }
+
+        _saved = _memory;
+
+        using (var socket = RouteSocket.Open())
+        {
+            Take(await NetworkDump.ReadAsync(socket, cancellationToken));
+        }
+
+        // Reads everything again once it listens, so that no change falls in between.
+        _loop = FollowAsync(_stop.Token);
+    }
+
+    /// <summary>Where the VPS is, the preferred first; empty while unpaired.</summary>
+    internal void SetTargets(ImmutableArray<IPEndPoint> targets) => Update(() => _targets = targets);
+
+    /// <summary>As `link NAME ROLE`: stays over restarts until changed again. False: there is no such link.</summary>
+    internal bool TrySetRole(string link, LinkRole role)
+    {
+        if (Current.Find(link) is not { } found)
+        {
+            return false;
+        }
+
+        logger.RoleSet(found.Name, role);
+        Update(() => _memory = _memory with { Roles = _memory.Roles.SetItem(found.Name, role.ToString().ToLowerInvariant()) });
+        return true;
+    }
+
+    /// <summary>What a probe has learned; null when it has ended.</summary>
+    internal void Report(ProbePath path, PathHealth? health) => Update(() =>
+    {
+        if (health is null)
+        {
+            _health.Remove(path);
+        }
+        else
+        {
+            _health[path] = health;
+        }
+    });
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _loop;
+        _stop.Dispose();
+    }
+
+    private async Task FollowAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await FollowOnceAsync(stop);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
+            {
+                logger.MonitorFailed(e);
+            }
+
+            await Task.Delay(RetryAfterFailure, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+    }
+
+    private async Task FollowOnceAsync(CancellationToken stop)
+    {
+        using var round = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var listening = ListenAsync(round.Token);
+        var dumping = DumpAsync(round.Token);
+        // Either ends only by failure or by the stop; the other is then of no use.
+        await Task.WhenAny(listening, dumping);
+        await round.CancelAsync();
+        await Task.WhenAll(listening, dumping);
+    }
+
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        using var monitor = RouteMonitor.Open(RouteEvents.All);
+        _dirty.Writer.TryWrite(true);
+        await foreach (var item in monitor.ReadAllAsync(cancellationToken))
+        {
+            switch (item)
+            {
+                case NetlinkEvent.EventsLost:
+                    logger.EventsLost();
+                    break;
+                case NetlinkEvent.RouteRemoved { Route.Protocol: HostNumbers.Protocol } or NetlinkEvent.RuleRemoved { Rule.Protocol: HostNumbers.Protocol }:
+                    // By ourselves, or by somebody else: the next decision finds out.
+                    _ownRemoved = true;
+                    break;
+                case NetlinkEvent.RouteChanged { Route.Protocol: HostNumbers.Protocol } or NetlinkEvent.RuleAdded { Rule.Protocol: HostNumbers.Protocol }:
+                    continue;
+            }
+
+            _dirty.Writer.TryWrite(true);
+        }
+    }
+
+    private async Task DumpAsync(CancellationToken cancellationToken)
+    {
+        using var socket = RouteSocket.Open();
+        while (await _dirty.Reader.WaitToReadAsync(cancellationToken))
+        {
+            await Task.Delay(Gathering, time, cancellationToken);
+            _dirty.Reader.TryRead(out _);
+            Take(await NetworkDump.ReadAsync(socket, cancellationToken));
+        }
+    }
+
+    private void Take(NetworkView view) => Update(() => _view = view);
+
+    private void Update(Action change)
+    {
+        bool changed;
+        lock (_gate)
+        {
+            change();
+            var (snapshot, memory) = LinkResolver.Resolve(config, _view, _memory);
+            snapshot = snapshot with { Links = [.. snapshot.Links.Select(Join)] };
+            Remember(memory);
+            changed = snapshot.ToString() != _current.ToString() || _ownRemoved;
+            _ownRemoved = false;
+            Log(_current, snapshot);
+            _current = snapshot;
+        }
+
+        if (changed)
+        {
+            Changed?.Invoke();
+        }
+    }
+
+    private Link Join(Link link)
+    {
+        var health = LinkHealth.PathOf(link, _targets) is { } path ? _health.GetValueOrDefault(path) : null;
+        return LinkHealth.Join(link, _targets, health);
+    }
+
+    private void Remember(LinkMemory memory)
+    {
+        _memory = memory;
+        if (_memory.SameAs(_saved))
+        {
+            return;
+        }
+
+        _saved = _memory;
+        try
+        {
+            _memory.Save(config.State);
+        }
+        catch (StateException e)
+        {
+            logger.MemoryNotWritten(e.Message);
+        }
+    }
+
+    private void Log(LinkSnapshot before, LinkSnapshot after)
+    {
+        foreach (var link in after.Links)
+        {
+            var had = before.Find(link.Name);
+            if (had?.State != link.State || had.Reason != link.Reason)
+            {
+                logger.LinkChanged(link.Name, link.Interface, link.State, link.Reason ?? "answers");
+            }
+        }
+    }
+}

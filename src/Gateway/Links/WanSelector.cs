@@ -1,0 +1,102 @@
+using System.Net.Sockets;
+using Aggregator.Gateway.Carriers;
+using Aggregator.Gateway.Configuration;
+
+namespace Aggregator.Gateway.Links;
+
+/// <summary>
+/// The first subflow of a connection starts over the quickest WAN: of the active ones that are up, that with the lowest round trip; a backup
+/// only when no active one is up. All WANs share the load whatever starts it: the other subflows join at once.
+/// </summary>
+internal sealed class WanSelector(LinkMonitor monitor) : IWanSelector
+{
+    /// <summary>Another WAN takes over only when it is quicker by this factor, so that two alike do not take turns.</summary>
+    private const double Hysteresis = 0.8;
+
+    private volatile string? _last;
+
+    public bool TryPick(AddressFamily family, ReadOnlySpan<WanPath> tried, out WanPath path)
+    {
+        Link? best = null;
+        var bestRank = Rank.None;
+        double bestRtt = double.PositiveInfinity;
+        foreach (var link in monitor.Current.Links)
+        {
+            var rank = RankOf(link);
+            if (rank == Rank.None || !TryPath(link, family, out var candidate) || tried.Contains(candidate))
+            {
+                continue;
+            }
+
+            double rtt = link.RttMs ?? double.MaxValue;
+            if (link.Interface == _last)
+            {
+                rtt *= Hysteresis;
+            }
+
+            if (rank < bestRank || (rank == bestRank && rtt < bestRtt))
+            {
+                (best, bestRank, bestRtt) = (link, rank, rtt);
+            }
+        }
+
+        path = default;
+        if (best is null)
+        {
+            return false;
+        }
+
+        if (tried.IsEmpty)
+        {
+            _last = best.Interface;
+        }
+
+        return TryPath(best, family, out path);
+    }
+
+    public bool IsUsable(in WanPath path)
+    {
+        foreach (var link in monitor.Current.Links)
+        {
+            if (link.Interface == path.Interface)
+            {
+                var source = path.Source;
+                return link.Role != LinkRole.Off && (link.State != LinkState.Down || link.Checking)
+                    && (source is null || link.Addresses.Any(a => a.Address.Equals(source)));
+            }
+        }
+
+        // Bound to no device, or to one that is no WAN any more.
+        return path.Interface is null;
+    }
+
+    private static bool TryPath(Link link, AddressFamily family, out WanPath path)
+    {
+        var address = link.NextHop(family) is null ? null : link.Address(family);
+        path = new WanPath(link.Interface, address);
+        return address is not null;
+    }
+
+    private static Rank RankOf(Link link) => link switch
+    {
+        { Role: LinkRole.Off } => Rank.None,
+        // No probe has decided: worth a try when there is nothing better, as at the start.
+        { Checking: true, Role: LinkRole.Active } => Rank.ActiveUnknown,
+        { Checking: true } => Rank.BackupUnknown,
+        { State: LinkState.Down } => Rank.None,
+        { Role: LinkRole.Active, State: LinkState.Up } => Rank.ActiveUp,
+        { Role: LinkRole.Active } => Rank.ActiveDegraded,
+        _ => Rank.Backup,
+    };
+
+    /// <summary>Lower is better.</summary>
+    private enum Rank
+    {
+        ActiveUp,
+        ActiveDegraded,
+        ActiveUnknown,
+        Backup,
+        BackupUnknown,
+        None,
+    }
+}

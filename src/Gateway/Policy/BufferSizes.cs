@@ -1,0 +1,48 @@
+namespace Aggregator.Gateway.Policy;
+
+/// <summary>
+/// Socket buffer maxima (tcp_rmem, tcp_wmem) from rate × delay. They bound what autotuning may reach; an idle or slow socket takes none of it.
+/// </summary>
+internal static class BufferSizes
+{
+    /// <summary>
+    /// Rate of all WANs together until measured: a home's lines seldom exceed 1 Gbit/s in sum. An Ethernet port's speed says nothing of the line behind it.
+    /// </summary>
+    private const double AssumedBytesPerSecond = 125e6;
+
+    /// <summary>A round trip with a loaded queue, where none was measured or the measured one is shorter (probes of idle lines are).</summary>
+    private const double LeastRttMs = 100;
+
+    /// <summary>Beyond a satellite's loaded round trip nothing is gained.</summary>
+    private const double MostRttMs = 800;
+
+    /// <summary>Receive window of MPTCP: 2 × rate × delay (RFC 6182), and the kernel takes half a buffer as window.</summary>
+    private const double ReceiveFactor = 4;
+
+    /// <summary>What is sent stays until acknowledged at the MPTCP level, across the slowest path.</summary>
+    private const double SendFactor = 2;
+
+    /// <summary>One socket may not take more than this part of the host's memory: the tens of busy flows of a home then fit.</summary>
+    private const long MemoryShare = 64;
+
+    /// <summary>Linux's own default maximum; less would make matters worse.</summary>
+    private const long Floor = 6 * 1024 * 1024;
+
+    internal static long Receive(double? worstRttMs, long memoryBytes) => Size(ReceiveFactor, worstRttMs, memoryBytes);
+
+    internal static long Send(double? worstRttMs, long memoryBytes) => Size(SendFactor, worstRttMs, memoryBytes);
+
+    private static long Size(double factor, double? worstRttMs, long memoryBytes)
+    {
+        // In doublings, so that a round trip a little longer is not a new setting.
+        double rtt = LeastRttMs;
+        while (rtt < MostRttMs && rtt < worstRttMs)
+        {
+            rtt *= 2;
+        }
+
+        long wanted = (long)(factor * AssumedBytesPerSecond * rtt / 1000);
+        const long Page = 4096;
+        return Math.Max(Floor, Math.Min(wanted, memoryBytes / MemoryShare)) / Page * Page;
+    }
+}

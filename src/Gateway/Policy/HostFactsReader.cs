@@ -1,0 +1,15 @@
+using Aggregator.Host;
+
+namespace Aggregator.Gateway.Policy;
+
+/// <summary>Reads what policy must know of the host.</summary>
+internal static class HostFactsReader
+{
+    /// <summary>The loopback is the first interface of every network namespace (LOOPBACK_IFINDEX in include/net/flow.h).</summary>
+    internal const int LoopbackIndex = 1;
+
+    internal static HostFacts Read(SysctlFiles files) => new(
+        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+        files.Read(SysctlName.Of("net.mptcp.enabled")) is not null,
+        files.Read(SysctlName.Of("net.ipv4.conf.all.rp_filter")) == "1");
+}

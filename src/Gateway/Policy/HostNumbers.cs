@@ -1,0 +1,38 @@
+namespace Aggregator.Gateway.Policy;
+
+/// <summary>
+/// The numbers under which the gateway's things appear on the host (`ip rule`, `ip route show table all`). They mark what is ours,
+/// so they never change between versions: `down` of a new version must find what an old one left.
+/// </summary>
+internal static class HostNumbers
+{
+    /// <summary>Route and rule protocol (rtm_protocol, FRA_PROTOCOL). Not in iproute2's rt_protos.</summary>
+    internal const byte Protocol = 0xA6;
+
+    /// <summary>The table of the WAN in slot 0; slot n has the n-th after it.</summary>
+    internal const int FirstTable = 0xA600;
+
+    /// <summary>Where marked packets of the LAN are delivered locally (TPROXY).</summary>
+    internal const int TproxyTable = 0xA6FF;
+
+    /// <summary>Tables 0xA6F0 to 0xA6FE stay free for later use.</summary>
+    internal const int MaxWans = 0xF0;
+
+    internal const int MainTable = 254;
+
+    /// <summary>Packets for the transparent listeners carry it; other bits of the mark belong to others.</summary>
+    internal const uint TproxyMark = 0xA600;
+
+    internal const uint TproxyMask = 0xFF00;
+
+    /// <summary>Rule priorities: ahead of main (32766), behind what people usually put first.</summary>
+    internal const uint TproxyRule = 10600;
+
+    internal const uint SourceRule = 10610;
+
+    internal const uint DeviceRule = 10620;
+
+    internal const string NftTable = "aggregator";
+
+    internal static bool IsOurTable(int table) => table is >= FirstTable and <= TproxyTable;
+}

@@ -1,0 +1,35 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Links;
+
+namespace Aggregator.Gateway.Policy;
+
+/// <summary>All that a decision depends on.</summary>
+internal sealed record PolicyInput
+{
+    internal required GatewayConfig Config { get; init; }
+
+    /// <summary>With health.</summary>
+    internal required LinkSnapshot Links { get; init; }
+
+    /// <summary>Families in which the VPS is reached, the preferred first; empty: unpaired, so every family is prepared.</summary>
+    internal ImmutableArray<AddressFamily> NodeFamilies { get; init; } = [];
+
+    /// <summary>The largest round trip that any WAN showed since the start, in ms; grows only, so buffers do not flap.</summary>
+    internal double? WorstRttMs { get; init; }
+
+    internal required HostFacts Host { get; init; }
+
+    /// <summary>The transparent listener for IPv4; null: not listening.</summary>
+    internal IPEndPoint? TransparentV4 { get; init; }
+
+    internal IPEndPoint? TransparentV6 { get; init; }
+}
+
+/// <summary>What the host is, as found at the start.</summary>
+/// <param name="MemoryBytes">Of the host, or of the container's limit.</param>
+/// <param name="Mptcp">The kernel has MPTCP.</param>
+/// <param name="StrictReversePath">net.ipv4.conf.all.rp_filter is 1, which makes every interface strict that is not loose.</param>
+internal sealed record HostFacts(long MemoryBytes, bool Mptcp, bool StrictReversePath);
