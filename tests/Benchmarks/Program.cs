@@ -5,6 +5,8 @@ using Aggregator.Benchmarks.Cli;
 var root = new RootCommand("Measures Aggregator against raw MPTCP, HAProxy and v2ray in network namespaces. Needs root and a quiet machine.")
 {
     RelayCommand.Create(),
+    AggregationCommand.Create(),
+    StormCommand.Create(),
     GeneratorCommand.Create(),
 };
 try

@@ -9,7 +9,7 @@ namespace Aggregator.Benchmarks.Cli;
 internal static class GeneratorCommand
 {
     internal static Command Create() =>
-        new("generator", "The load generator's server and client; the other commands start them.") { Server(), Bulk() };
+        new("generator", "The load generator's server and client; the other commands start them.") { Server(), Bulk(), Echo(), Storm(), Http() };
 
     private static Argument<IPEndPoint> EndPoint(string name, string description) => new(name)
     {
@@ -29,18 +29,62 @@ internal static class GeneratorCommand
     private static Command Server()
     {
         Argument<IPEndPoint> listen = EndPoint("listen", "address and port");
-        var command = new Command("server", "Answers clients until it is ended.") { listen };
+        var command = new Command("server", "Serves bulk transfers until it is ended.") { listen };
+        command.SetAction(parsed => BulkServer.Run(parsed.GetRequiredValue(listen)));
+        return command;
+    }
+
+    private static Command Echo()
+    {
+        Argument<IPEndPoint> listen = EndPoint("listen", "address and port");
+        var command = new Command("echo", "Returns what it gets until it is ended.") { listen };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             try
             {
-                await LoadServer.RunAsync(parsed.GetRequiredValue(listen), cancellationToken);
+                await EchoServer.RunAsync(parsed.GetRequiredValue(listen), cancellationToken);
             }
             catch (OperationCanceledException)
             {
                 // Its end.
             }
 
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Http()
+    {
+        Argument<IPEndPoint> listen = EndPoint("listen", "address and port");
+        var command = new Command("http", "Serves GET /bytes/N and PUT /upload until it is ended.") { listen };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await HttpServer.RunAsync(parsed.GetRequiredValue(listen), cancellationToken);
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Storm()
+    {
+        Argument<IPEndPoint> target = EndPoint("target", "the echo server's address and port");
+        var flows = new Option<int>("--flows") { DefaultValueFactory = _ => 2000 };
+        var idle = new Option<int>("--idle-ms") { DefaultValueFactory = _ => 0 };
+        var limit = new Option<int>("--limit-ms") { DefaultValueFactory = _ => 60_000 };
+        var socks = new Option<string?>("--socks") { Description = "a SOCKS5 server's address and port" };
+        var command = new Command("storm", "Opens many flows at once, twice checks their echo, and prints a line of JSON for each time.")
+        {
+            target, flows, idle, limit, socks,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            IPEndPoint? proxy = parsed.GetValue(socks) is { } text ? IPEndPoint.Parse(text) : null;
+            TimeSpan most = TimeSpan.FromMilliseconds(parsed.GetValue(limit));
+            var client = new StormClient(parsed.GetRequiredValue(target), proxy);
+            Console.WriteLine(JsonSerializer.Serialize(await client.OpenAsync(parsed.GetValue(flows), most), Generator.Json));
+            await Task.Delay(parsed.GetValue(idle), cancellationToken);
+            Console.WriteLine(JsonSerializer.Serialize(await client.EchoAgainAsync(most), Generator.Json));
             return 0;
         });
         return command;
@@ -63,7 +107,7 @@ internal static class GeneratorCommand
                 TimeSpan.FromMilliseconds(parsed.GetValue(warmUp)),
                 TimeSpan.FromMilliseconds(parsed.GetValue(window)));
             IPEndPoint? proxy = parsed.GetValue(socks) is { } text ? IPEndPoint.Parse(text) : null;
-            BulkResult result = await LoadClient.RunAsync(
+            BulkResult result = await BulkClient.RunAsync(
                 parsed.GetRequiredValue(target), proxy, request, parsed.GetValue(streams), cancellationToken);
             Console.WriteLine(JsonSerializer.Serialize(result, Generator.Json));
             return 0;

@@ -4,6 +4,7 @@ using Aggregator.Benchmarks.Contestants;
 using Aggregator.Benchmarks.Load;
 using Aggregator.Benchmarks.Report;
 using Aggregator.Benchmarks.Scenarios;
+using Aggregator.Lab.Product;
 
 namespace Aggregator.Benchmarks.Cli;
 
@@ -15,6 +16,8 @@ internal static class RelayCommand
         ("iperf3", () => new RawMptcpIperf3()),
         ("haproxy", () => new HaproxySplice()),
         ("v2ray", () => new V2rayVmess()),
+        ("ours-tls", () => new Ours("Aggregator, TLS 1.3", new ProductSettings { Carrier = "mptcp", Transparent = false })),
+        ("ours-plain", () => new Ours("Aggregator, no cipher", new ProductSettings { Carrier = "mptcp", Transparent = false, Encrypt = false })),
     ];
 
     internal static Command Create()

@@ -1,6 +1,6 @@
 using System.Net;
 using Aggregator.Benchmarks.Networks;
-using Aggregator.Lab.Product;
+using Aggregator.Lab.Topology;
 
 namespace Aggregator.Benchmarks.Contestants;
 
@@ -10,20 +10,20 @@ internal sealed class HaproxySplice() : Contestant("HAProxy, splice, no cipher")
     private const int GatewayPort = 5301;
     private const int VpsPort = 5302;
 
-    internal override async Task<LoadPath> StartAsync(RelayNetwork network, string directory, CancellationToken cancellationToken)
+    internal override async Task<LoadPath> StartAsync(NetworkLab lab, string directory)
     {
-        await network.PrepareMptcpAsync(cancellationToken);
+        await RivalMptcp.PrepareAsync(lab);
         string vps = Path.Combine(directory, "haproxy-vps.cfg");
         string gateway = Path.Combine(directory, "haproxy-gateway.cfg");
-        await File.WriteAllTextAsync(vps, Configuration($"0.0.0.0:{VpsPort}", $"{network.ServerAddress}:{LoadPort}"), cancellationToken);
+        await File.WriteAllTextAsync(vps, Configuration($"0.0.0.0:{VpsPort}", $"{LabAddresses.Internet}:{LoadPort}"));
         await File.WriteAllTextAsync(
-            gateway, Configuration($"{network.GatewayLanAddress}:{GatewayPort}", $"{network.VpsAddress}:{VpsPort}"), cancellationToken);
+            gateway, Configuration($"{LabAddresses.LanGateway}:{GatewayPort}", $"{LabAddresses.Vps}:{VpsPort}"));
 
-        await OnVps(NamespaceProcess.Start(network.Vps, "mptcpize", "run", "haproxy", "-db", "-f", vps))
-            .WaitForListenerAsync(network.Vps, VpsPort, cancellationToken);
-        await OnGateway(NamespaceProcess.Start(network.Gateway, "mptcpize", "run", "haproxy", "-db", "-f", gateway))
-            .WaitForListenerAsync(network.Gateway, GatewayPort, cancellationToken);
-        return new LoadPath(network.Client, network.Server, new IPEndPoint(network.GatewayLanAddress, GatewayPort));
+        OnVps(lab.Vps.Start("mptcpize", "run", "haproxy", "-db", "-f", vps));
+        await lab.Vps.WaitForListenerAsync(VpsPort);
+        OnGateway(lab.Gateway.Start("mptcpize", "run", "haproxy", "-db", "-f", gateway));
+        await lab.Gateway.WaitForListenerAsync(GatewayPort);
+        return new LoadPath(lab.Client, lab.Internet, new IPEndPoint(LabAddresses.LanGateway, GatewayPort));
     }
 
     private static string Configuration(string listen, string server) => $"""

@@ -3,7 +3,7 @@ using System.Net;
 using System.Text.Json;
 using Aggregator.Benchmarks.Load;
 using Aggregator.Benchmarks.Networks;
-using Aggregator.Lab.Product;
+using Aggregator.Lab.Topology;
 using Aggregator.Processes;
 
 namespace Aggregator.Benchmarks.Contestants;
@@ -13,29 +13,28 @@ internal sealed class RawMptcpIperf3() : Contestant("kernel MPTCP, iperf3")
 {
     private const int Port = 5201;
 
-    internal override async Task<LoadPath> StartAsync(RelayNetwork network, string directory, CancellationToken cancellationToken)
+    internal override async Task<LoadPath> StartAsync(NetworkLab lab, string directory)
     {
-        await network.PrepareMptcpAsync(cancellationToken);
-        return new LoadPath(network.Gateway, network.Vps, new IPEndPoint(network.VpsAddress, Port), Mptcp: true);
+        await RivalMptcp.PrepareAsync(lab);
+        return new LoadPath(lab.Gateway, lab.Vps, new IPEndPoint(LabAddresses.Vps, Port), Mptcp: true);
     }
 
-    internal override async Task<NamespaceProcess> StartServerAsync(LoadPath path, CancellationToken cancellationToken)
+    internal override async Task StartServerAsync(LoadPath path)
     {
-        NamespaceProcess server = NamespaceProcess.Start(path.ServerNamespace, "mptcpize", "run", "iperf3", "-s", "-p", Text(Port));
-        await server.WaitForListenerAsync(path.ServerNamespace, Port, cancellationToken);
-        return server;
+        path.Server.Start("mptcpize", "run", "iperf3", "-s", "-p", Text(Port));
+        await path.Server.WaitForListenerAsync(Port);
     }
 
     internal override async Task<BulkResult> RunBulkAsync(LoadPath path, LoadRequest request, int streams, CancellationToken cancellationToken)
     {
-        ToolResult result = await Tool.RunAsync(
-            "ip",
+        ToolResult result = await path.Client.RunAsync(
+            "mptcpize",
             [
-                "netns", "exec", path.ClientNamespace, "mptcpize", "run", "iperf3", "-J", "-c", path.Target.Address.ToString(), "-p", Text(Port),
+                "run", "iperf3", "-J", "-c", path.Target.Address.ToString(), "-p", Text(Port),
                 "-t", Text((int)Math.Ceiling(request.Window.TotalSeconds)), "-O", Text((int)Math.Ceiling(request.WarmUp.TotalSeconds)),
                 "-P", Text(streams), .. request.Kind == LoadKind.Down ? (string[])["-R"] : [],
             ],
-            cancellationToken: cancellationToken);
+            cancellationToken);
         using JsonDocument report = JsonDocument.Parse(result.OutputOrThrow());
         JsonElement received = report.RootElement.GetProperty("end").GetProperty("sum_received");
         double mbps = received.GetProperty("bits_per_second").GetDouble() / 1e6;

@@ -1,6 +1,6 @@
 using System.Net;
 using Aggregator.Benchmarks.Networks;
-using Aggregator.Lab.Product;
+using Aggregator.Lab.Topology;
 
 namespace Aggregator.Benchmarks.Contestants;
 
@@ -16,9 +16,9 @@ internal sealed class V2rayVmess() : Contestant("v2ray, vmess aes-128-gcm")
     /// <summary>Of this benchmark's closed network only.</summary>
     private const string User = "6f1b2c7e-2f0b-4a55-9a53-5a0a6d1c9e11";
 
-    internal override async Task<LoadPath> StartAsync(RelayNetwork network, string directory, CancellationToken cancellationToken)
+    internal override async Task<LoadPath> StartAsync(NetworkLab lab, string directory)
     {
-        await network.PrepareMptcpAsync(cancellationToken);
+        await RivalMptcp.PrepareAsync(lab);
         string vps = Path.Combine(directory, "v2ray-vps.json");
         string gateway = Path.Combine(directory, "v2ray-gateway.json");
         await File.WriteAllTextAsync(
@@ -28,26 +28,24 @@ internal sealed class V2rayVmess() : Contestant("v2ray, vmess aes-128-gcm")
              "inbounds": [{"listen": "0.0.0.0", "port": {{{{VpsPort}}}}, "protocol": "vmess",
                "settings": {"clients": [{"id": "{{{{User}}}}", "alterId": 0}]}}],
              "outbounds": [{"protocol": "freedom"}]}
-            """,
-            cancellationToken);
+            """);
         await File.WriteAllTextAsync(
             gateway,
             $$$$"""
             {"log": {"loglevel": "warning"},
-             "inbounds": [{"listen": "{{{{network.GatewayLanAddress}}}}", "port": {{{{GatewayPort}}}}, "protocol": "socks", "settings": {"auth": "noauth"}}],
-             "outbounds": [{"protocol": "vmess", "settings": {"vnext": [{"address": "{{{{network.VpsAddress}}}}", "port": {{{{VpsPort}}}},
+             "inbounds": [{"listen": "{{{{LabAddresses.LanGateway}}}}", "port": {{{{GatewayPort}}}}, "protocol": "socks", "settings": {"auth": "noauth"}}],
+             "outbounds": [{"protocol": "vmess", "settings": {"vnext": [{"address": "{{{{LabAddresses.Vps}}}}", "port": {{{{VpsPort}}}},
                "users": [{"id": "{{{{User}}}}", "alterId": 0, "security": "aes-128-gcm"}]}]}}]}
-            """,
-            cancellationToken);
+            """);
 
-        await OnVps(NamespaceProcess.Start(network.Vps, "mptcpize", "run", "v2ray", "-config", vps))
-            .WaitForListenerAsync(network.Vps, VpsPort, cancellationToken);
-        await OnGateway(NamespaceProcess.Start(network.Gateway, "mptcpize", "run", "v2ray", "-config", gateway))
-            .WaitForListenerAsync(network.Gateway, GatewayPort, cancellationToken);
+        OnVps(lab.Vps.Start("mptcpize", "run", "v2ray", "-config", vps));
+        await lab.Vps.WaitForListenerAsync(VpsPort);
+        OnGateway(lab.Gateway.Start("mptcpize", "run", "v2ray", "-config", gateway));
+        await lab.Gateway.WaitForListenerAsync(GatewayPort);
         return new LoadPath(
-            network.Client,
-            network.Server,
-            new IPEndPoint(network.ServerAddress, LoadPort),
-            new IPEndPoint(network.GatewayLanAddress, GatewayPort));
+            lab.Client,
+            lab.Internet,
+            new IPEndPoint(LabAddresses.Internet, LoadPort),
+            new IPEndPoint(LabAddresses.LanGateway, GatewayPort));
     }
 }

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Aggregator.Benchmarks.Contestants;
-using Aggregator.Lab.Product;
+using Aggregator.Lab.Topology;
 using Aggregator.Processes;
 
 namespace Aggregator.Benchmarks.Load;
@@ -12,20 +12,11 @@ internal static class Generator
 {
     internal static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    internal static async Task<NamespaceProcess> StartServerAsync(LoadPath path, CancellationToken cancellationToken)
+    internal static async Task StartServerAsync(LoadPath path)
     {
         string[] command = [.. Wrapped(path), .. Self, "generator", "server", $"0.0.0.0:{Text(Contestant.LoadPort)}"];
-        NamespaceProcess server = NamespaceProcess.Start(path.ServerNamespace, command[0], command[1..]);
-        try
-        {
-            await server.WaitForListenerAsync(path.ServerNamespace, Contestant.LoadPort, cancellationToken);
-            return server;
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
+        path.Server.Start(command[0], command[1..]);
+        await path.Server.WaitForListenerAsync(Contestant.LoadPort);
     }
 
     internal static async Task<BulkResult> RunBulkAsync(
@@ -40,11 +31,13 @@ internal static class Generator
             "--streams", Text(streams),
             .. path.Socks is { } socks ? (string[])["--socks", socks.ToString()] : [],
         ];
-        ToolResult result = await Tool.RunAsync(
-            "ip", ["netns", "exec", path.ClientNamespace, .. arguments], cancellationToken: cancellationToken);
+        ToolResult result = await path.Client.RunAsync(arguments[0], arguments[1..], cancellationToken);
         return JsonSerializer.Deserialize<BulkResult>(result.OutputOrThrow(), Json)
             ?? throw new IOException("the generator printed nothing");
     }
+
+    /// <summary>The command line of one of the generator's processes.</summary>
+    internal static string[] Command(params string[] arguments) => [.. Self, "generator", .. arguments];
 
     /// <summary>This program, as it was started.</summary>
     private static string[] Self

@@ -9,9 +9,6 @@ internal enum LoadKind : byte
 
     /// <summary>The server sends, the client measures.</summary>
     Down = 2,
-
-    /// <summary>The server returns what it gets.</summary>
-    Echo = 3,
 }
 
 /// <summary>
@@ -40,7 +37,7 @@ internal readonly record struct LoadRequest(LoadKind Kind, TimeSpan WarmUp, Time
     internal static bool TryParse(ReadOnlySpan<byte> bytes, out LoadRequest request)
     {
         request = default;
-        if (bytes.Length < Size || BinaryPrimitives.ReadUInt16BigEndian(bytes) != Magic || bytes[2] is < 1 or > 3)
+        if (bytes.Length < Size || BinaryPrimitives.ReadUInt16BigEndian(bytes) != Magic || bytes[2] is < 1 or > 2)
         {
             return false;
         }

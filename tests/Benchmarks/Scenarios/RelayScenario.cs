@@ -3,6 +3,7 @@ using Aggregator.Benchmarks.Load;
 using Aggregator.Benchmarks.Networks;
 using Aggregator.Benchmarks.Report;
 using Aggregator.Lab.Product;
+using Aggregator.Lab.Topology;
 
 namespace Aggregator.Benchmarks.Scenarios;
 
@@ -25,11 +26,11 @@ internal static class RelayScenario
             foreach (Contestant contestant in contestants)
             {
                 progress($"starting {contestant.Name}");
-                var entry = new Entry(contestant, await RelayNetwork.CreateAsync(cancellationToken));
+                var entry = new Entry(contestant, await NetworkLab.CreateAsync(BenchmarkLabs.Unshaped));
                 entries.Add(entry);
                 string own = Directory.CreateDirectory(Path.Combine(directory, $"c{entries.Count}")).FullName;
-                entry.Path = await contestant.StartAsync(entry.Network, own, cancellationToken);
-                entry.Server = await contestant.StartServerAsync(entry.Path, cancellationToken);
+                entry.Path = await contestant.StartAsync(entry.Lab, own);
+                await contestant.StartServerAsync(entry.Path);
             }
 
             var cells = new Dictionary<(Entry Entry, LoadKind Kind, int Streams), Cell>();
@@ -69,8 +70,8 @@ internal static class RelayScenario
     private static async Task MeasureAsync(
         Entry entry, LoadKind kind, int streams, RelayOptions options, Cell cell, CancellationToken cancellationToken)
     {
-        IReadOnlyList<NamespaceProcess> gateway = entry.Contestant.GatewayProcesses, vps = entry.Contestant.VpsProcesses;
-        foreach (NamespaceProcess process in (IEnumerable<NamespaceProcess>)[.. gateway, .. vps])
+        IReadOnlyList<LabProcess> gateway = entry.Contestant.GatewayProcesses, vps = entry.Contestant.VpsProcesses;
+        foreach (LabProcess process in (IEnumerable<LabProcess>)[.. gateway, .. vps])
         {
             ProcessUsage.ResetPeak(process.Id);
         }
@@ -80,7 +81,7 @@ internal static class RelayScenario
             entry.Path!, new LoadRequest(kind, options.WarmUp, options.Window), streams, cancellationToken);
         // In the middle of the transfer: which protocol carries it?
         await Task.WhenAny(load, Task.Delay(options.WarmUp + (options.Window / 2), cancellationToken));
-        bool mptcp = await entry.Network.HasMptcpAsync(cancellationToken);
+        bool mptcp = await RivalMptcp.IsSpokenAsync(entry.Lab);
         BulkResult result = await load;
 
         double gigabytes = result.TotalBytes / 1e9;
@@ -99,29 +100,22 @@ internal static class RelayScenario
         }
     }
 
-    private static double Cpu(IEnumerable<NamespaceProcess> processes) => processes.Sum(p => ProcessUsage.Of(p.Id).CpuSeconds);
+    private static double Cpu(IEnumerable<LabProcess> processes) => processes.Sum(p => ProcessUsage.Of(p.Id).CpuSeconds);
 
     private static string Name(LoadKind kind) => kind == LoadKind.Up ? "up" : "down";
 
-    private sealed class Entry(Contestant contestant, RelayNetwork network) : IAsyncDisposable
+    private sealed class Entry(Contestant contestant, NetworkLab lab) : IAsyncDisposable
     {
         internal Contestant Contestant { get; } = contestant;
 
-        internal RelayNetwork Network { get; } = network;
+        internal NetworkLab Lab { get; } = lab;
 
         internal LoadPath? Path { get; set; }
 
-        internal NamespaceProcess? Server { get; set; }
-
         public async ValueTask DisposeAsync()
         {
-            if (Server is not null)
-            {
-                await Server.DisposeAsync();
-            }
-
             await Contestant.DisposeAsync();
-            await Network.DisposeAsync();
+            await Lab.DisposeAsync();
         }
     }
 

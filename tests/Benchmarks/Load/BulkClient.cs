@@ -10,7 +10,7 @@ namespace Aggregator.Benchmarks.Load;
 internal sealed record BulkResult(double Mbps, long TotalBytes, IReadOnlyList<double> StreamMbps);
 
 /// <summary>Bulk transfers of the generator: N streams at once in one direction, a blocking thread each.</summary>
-internal static class LoadClient
+internal static class BulkClient
 {
     /// <summary>What a transfer may take beyond its warm-up and window before it counts as hung.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(20);
@@ -23,7 +23,7 @@ internal static class LoadClient
         var transfers = new List<Task<(double Mbps, long Bytes)>>();
         for (int i = 0; i < streams; i++)
         {
-            Socket socket = await Dialer.ConnectAsync(target, socks, limit.Token);
+            Socket socket = Dialer.Connect(target, socks);
             transfers.Add(Task.Factory.StartNew(
                 () => Transfer(socket, request, limit.Token),
                 limit.Token,
@@ -40,7 +40,6 @@ internal static class LoadClient
         using (socket)
         using (cancellationToken.Register(socket.Dispose))
         {
-            socket.Blocking = true;
             socket.Send(request.ToBytes());
             return request.Kind == LoadKind.Down ? Receive(socket, request) : Send(socket);
         }
@@ -48,7 +47,7 @@ internal static class LoadClient
 
     private static (double Mbps, long Bytes) Receive(Socket socket, LoadRequest request)
     {
-        byte[] buffer = new byte[LoadServer.BufferBytes];
+        byte[] buffer = new byte[BulkServer.BufferBytes];
         var meter = new BulkMeter(request.WarmUp, request.Window);
         while (!meter.IsOver)
         {
@@ -66,63 +65,18 @@ internal static class LoadClient
 
     private static (double Mbps, long Bytes) Send(Socket socket)
     {
-        byte[] result = new byte[LoadRequest.ResultSize];
-        bool measured = false;
-        Exception? error = null;
-        var reader = new Thread(() =>
-        {
-            try
-            {
-                for (int got = 0; got < result.Length;)
-                {
-                    int read = socket.Receive(result, got, result.Length - got, SocketFlags.None);
-                    if (read == 0)
-                    {
-                        error = new EndOfStreamException("the upload's server closed before it reported");
-                        break;
-                    }
-
-                    got += read;
-                }
-
-                measured = error is null;
-            }
-            catch (SocketException e)
-            {
-                error = e;
-            }
-            catch (ObjectDisposedException e)
-            {
-                error = e;
-            }
-            finally
-            {
-                // Ends the sender, which may be waiting for room.
-                socket.Dispose();
-            }
-        });
-        reader.Start();
-        byte[] buffer = new byte[LoadServer.BufferBytes];
+        byte[] buffer = new byte[BulkServer.BufferBytes];
         long total = 0;
-        try
+        // Asked between two sends: a second thread that waits in a receive on the same socket was seen to slow MPTCP down.
+        while (socket.Available < LoadRequest.ResultSize)
         {
-            while (true)
-            {
-                total += socket.Send(buffer);
-            }
-        }
-        catch (SocketException)
-        {
-            // Either the reader closed the socket, having the result, or the connection broke: the reader knows.
-        }
-        catch (ObjectDisposedException)
-        {
+            total += socket.Send(buffer);
         }
 
-        reader.Join();
-        if (!measured)
+        byte[] result = new byte[LoadRequest.ResultSize];
+        if (!Dialer.TryReceive(socket, result))
         {
-            throw new IOException("the upload broke", error);
+            throw new EndOfStreamException("the upload's server closed before it reported");
         }
 
         long bytes = BinaryPrimitives.ReadInt64BigEndian(result);
