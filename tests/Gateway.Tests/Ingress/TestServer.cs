@@ -31,6 +31,15 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Sends back what comes, and ends when the client has.</summary>
     internal static TestServer Echo(IPAddress? address = null) => Start(EchoAsync, address);
 
+    /// <summary>Takes what comes and never says a word.</summary>
+    internal static TestServer Mute() => Start(async socket =>
+    {
+        byte[] buffer = new byte[16384];
+        while (await socket.ReceiveAsync(buffer) > 0)
+        {
+        }
+    });
+
     /// <summary>Answers each connection's HTTP request with <paramref name="body"/>.</summary>
     internal static TestServer Http(byte[] body, IPAddress? address = null) => Start(
         async socket =>
