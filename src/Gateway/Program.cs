@@ -1,1 +1,4 @@
-return 0;
+using Aggregator.Cli;
+using Aggregator.Gateway.Cli;
+
+return await CommandLine.RunAsync(RootCommandFactory.Create(), RootCommandFactory.Name, args);

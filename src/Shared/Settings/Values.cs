@@ -17,7 +17,7 @@ internal static class Values
     /// <summary>IFNAMSIZ less the final NUL.</summary>
     private const int MaxInterfaceNameBytes = 15;
 
-    private const int MaxNameLength = 32;
+    internal const int MaxNameLength = 32;
 
     /// <summary>`192.168.77.1:1080` or `[::1]:1080`.</summary>
     internal static Parsed<IPEndPoint> EndPoint(string text)

@@ -1,0 +1,17 @@
+using System.Net;
+using Aggregator.Identity;
+using Aggregator.Vps.Pairing;
+
+namespace Aggregator.Vps.Listener;
+
+/// <summary>Who is at the other end of a connection that came through the port (HttpContext.Features).</summary>
+internal interface IPeerFeature
+{
+    /// <summary>The key that the peer proved to have.</summary>
+    KeyPin Pin { get; }
+
+    IPAddress Address { get; }
+
+    /// <summary>Null: nobody we know; it may only pair. Looked up at each call, so that pairing and revoking show at once.</summary>
+    PairedGateway? Gateway { get; }
+}
