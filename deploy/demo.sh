@@ -36,7 +36,7 @@ say() { printf '  %s\n' "$*"; }
 good() { printf '  %s✓%s %s\n' "$green" "$plain" "$*"; }
 bad() { printf '  %s✗%s %s\n' "$red" "$plain" "$*"; }
 
-work='' lab='' gateway='' vps='' server='' pulled=''
+work='' lab=''
 started=() # process ids, in the order of their start
 
 clean_up() {
@@ -140,6 +140,9 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 work=$(mktemp -d)
 chmod 700 "$work"
+# The compilers leave empty directories behind in the place for temporary files.
+export TMPDIR="$work/tmp"
+mkdir "$TMPDIR"
 
 title 'Building'
 "$repository/deploy/publish.sh" --framework-dependent "$work/bin" >"$work/build.log" 2>&1 || give_up 'the build failed'
@@ -179,7 +182,7 @@ done
 title 'Starting'
 head -c 40000000 /dev/urandom >"$work/file"
 checksum=$(sha256sum <"$work/file")
-start server ip netns exec "$internet_ns" python3 "$repository/deploy/demo-server.py" "$internet" 8080 "$work/file"
+start server ip netns exec "$internet_ns" /usr/bin/python3 "$repository/deploy/demo-server.py" "$internet" 8080 "$work/file"
 mkdir -m 700 "$work/vps" "$work/gateway"
 cat >"$work/vps.yaml" <<YAML
 listen: "[::]:7443"
@@ -203,13 +206,13 @@ YAML
 } >"$work/gateway.yaml"
 
 start vps ip netns exec "$vps_ns" "$work/bin/aggregator-vps" run --config "$work/vps.yaml"
-wait_until 'the VPS' 20 vpsctl status
+wait_until 'the VPS' 60 vpsctl status
 good 'the VPS runs'
 link=$(vpsctl pair --name home 2>>"$work/vps-pair.log") || give_up 'aggregator-vps pair'
 gatewayctl pair "$link" >"$work/pair.log" 2>&1 || give_up 'aggregator-gateway pair'
 good "paired with one line: ${link%%code=*}code=…"
 start gateway ip netns exec "$gateway_ns" "$work/bin/aggregator-gateway" run --config "$work/gateway.yaml"
-wait_until 'the gateway' 30 is_connected
+wait_until 'the gateway' 60 is_connected
 good 'the gateway runs and is connected'
 
 failures=0

@@ -32,6 +32,10 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# The compilers leave empty directories behind in the place for temporary files.
+export TMPDIR="$work/tmp"
+mkdir "$TMPDIR"
+
 # Runtime identifiers add entries to lock files: this build has copies of its own, so that the committed ones stay as they are.
 mkdir "$work/locks"
 for project in Shared Gateway Vps; do

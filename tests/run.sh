@@ -13,7 +13,11 @@ setup_packages nftables iproute2 mptcpize iperf3 curl haproxy python3-grpcio pyt
   tcpdump conntrack ethtool socat procps openssl
 setup_dotnet
 
-results=$(mktemp -d)
+work=$(mktemp -d)
+results=$work/results
+# Compilers and tests leave what they leave in here.
+export TMPDIR=$work/tmp
+mkdir "$results" "$TMPDIR"
 netlab="$repository/tests/Lab/bin/Release/net10.0/netlab"
 # Only the namespaces of labs whose owner is gone: somebody else's lab on this host stays.
 sweep() {
@@ -21,7 +25,7 @@ sweep() {
 }
 clean_up() {
   sweep
-  rm -rf "$results"
+  rm -rf "$work"
 }
 trap clean_up EXIT
 trap 'exit 130' INT
