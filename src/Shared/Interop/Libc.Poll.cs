@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 
 namespace Aggregator.Interop;
 
@@ -36,5 +35,5 @@ internal static unsafe partial class Libc
     internal static partial int ppoll(pollfd* fds, nuint nfds, timespec* timeout, void* sigmask);
 
     [LibraryImport(Library, SetLastError = true)]
-    internal static partial SafeFileHandle eventfd(uint initval, int flags);
+    internal static partial int eventfd(uint initval, int flags);
 }

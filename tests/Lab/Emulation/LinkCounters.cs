@@ -36,7 +36,4 @@ internal sealed record LinkCounters
 
     /// <summary>The longest queue seen.</summary>
     internal long QueueBytesPeak { get; init; }
-
-    /// <summary>How often the emulator's thread woke: packets per wake-up tell how well it batches.</summary>
-    internal long Wakeups { get; init; }
 }

@@ -1,6 +1,6 @@
 namespace Aggregator.Lab.Emulation;
 
-/// <summary>The counters, written by the direction's thread alone, and the bound of its memory.</summary>
+/// <summary>The counters, written by the wire's thread alone, and the bound of its memory.</summary>
 internal sealed unsafe partial class LinkDirection
 {
     /// <summary>Headers and alignment at most double and a half what frames of 40-byte packets take.</summary>
@@ -26,7 +26,6 @@ internal sealed unsafe partial class LinkDirection
     private long _packetsDroppedByMiddlebox;
     private long _packetsStripped;
     private long _queueBytesPeak;
-    private long _wakeups;
 
     /// <summary>A snapshot; each number is right, their moments differ by microseconds.</summary>
     internal LinkCounters Counters => new()
@@ -43,7 +42,6 @@ internal sealed unsafe partial class LinkDirection
         PacketsStripped = Volatile.Read(ref _packetsStripped),
         QueueBytesNow = Volatile.Read(ref _waitingBytes),
         QueueBytesPeak = Volatile.Read(ref _queueBytesPeak),
-        Wakeups = Volatile.Read(ref _wakeups),
     };
 
     private static long RingBytes(LinkSettings settings)

@@ -3,7 +3,7 @@ using Aggregator.Interop;
 namespace Aggregator.Lab.Emulation;
 
 /// <summary>
-/// One direction of an emulated link. A thread of its own takes every frame from one TAP at once, so that no queue but this one exists, and each goes
+/// One direction of an emulated link. The wire's thread takes every frame from one TAP at once, so that no queue but this one exists, and each goes
 /// through: middlebox → queue (tail drop) → the line (its rate) → loss → delay → the other TAP.
 /// The line's clock counts from the end of one packet to the end of the next in whole nanoseconds and keeps the remainder, so it never drifts, however
 /// late the thread wakes.
@@ -32,17 +32,16 @@ internal sealed unsafe partial class LinkDirection : IDisposable
     private readonly DelayWander _wander;
     private readonly Random _losses;
     private readonly byte[] _scratch = GC.AllocateArray<byte>(LongestFrame, pinned: true);
-    private readonly Microsoft.Win32.SafeHandles.SafeFileHandle _wake;
+    private readonly Wire _wire;
 
     private LinkSettings _settings;
     private volatile MptcpInterference _interference;
-    private volatile bool _stop;
     private volatile bool _outage;
-    private Thread? _thread;
+
+    // Of the wire's thread alone:
     private TapDevice? _from;
     private TapDevice? _to;
-
-    // Of the thread alone:
+    private LinkSettings _ringSettings;
     private FrameRing _ring;
     private long _lineFreeAt;
     private long _remainder;
@@ -50,22 +49,15 @@ internal sealed unsafe partial class LinkDirection : IDisposable
     private long _lastDue;
     private long _waitingBytes;
 
-    internal LinkDirection(string name, bool up, LinkSettings settings, int seed)
+    internal LinkDirection(Wire wire, bool up, LinkSettings settings, int seed)
     {
-        Name = name;
+        _wire = wire;
         _up = up;
-        _settings = settings.Checked();
+        _settings = _ringSettings = settings.Checked();
         _wander = new DelayWander(seed);
         _losses = new Random(seed ^ 0x5bd1e995);
         _ring = new FrameRing(RingBytes(settings));
-        _wake = Libc.eventfd(0, Libc.EFD_NONBLOCK | Libc.EFD_CLOEXEC);
-        if (_wake.IsInvalid)
-        {
-            throw Libc.Error("eventfd");
-        }
     }
-
-    internal string Name { get; }
 
     /// <summary>As it is now.</summary>
     internal LinkSettings Settings => Volatile.Read(ref _settings);
@@ -90,7 +82,7 @@ internal sealed unsafe partial class LinkDirection : IDisposable
         set
         {
             _outage = value;
-            Wake();
+            _wire.Wake();
         }
     }
 
@@ -98,109 +90,64 @@ internal sealed unsafe partial class LinkDirection : IDisposable
     internal void Set(LinkSettings settings)
     {
         Volatile.Write(ref _settings, settings.Checked());
-        Wake();
+        _wire.Wake();
     }
 
     internal void Set(Func<LinkSettings, LinkSettings> change) => Set(change(Settings));
 
-    internal void Start(TapDevice from, TapDevice to)
+    /// <summary>Connects the two ends. For <see cref="Wire"/>, under its lock.</summary>
+    internal void Connect(TapDevice from, TapDevice to) => (_from, _to) = (from, to);
+
+    /// <summary>What was under way is lost. For <see cref="Wire"/>, under its lock.</summary>
+    internal void Disconnect()
     {
-        (_from, _to) = (from, to);
-        _stop = false;
-        _thread = new Thread(Run) { IsBackground = true, Name = $"link {Name}" };
-        _thread.Start();
+        (_from, _to) = (null, null);
+        _packetsDroppedByOutage += _ring.Flying + _ring.Waiting;
+        DropAll();
     }
 
-    /// <summary>Ends the thread; what was under way is lost. It may be started again.</summary>
-    internal void Stop()
-    {
-        if (_thread is { } thread)
-        {
-            _stop = true;
-            Wake();
-            thread.Join();
-            _thread = null;
-            _packetsDroppedByOutage += _ring.Flying + _ring.Waiting;
-            DropAll();
-        }
-    }
+    /// <summary>The descriptor whose frames it takes; -1: not connected.</summary>
+    internal int Descriptor => _from is { } from ? (int)from.Handle.DangerousGetHandle() : -1;
 
-    public void Dispose()
+    /// <summary>One round of the wire's thread: takes what has come, sends and delivers what is due.</summary>
+    /// <param name="readable">Whether the sending interface may have frames.</param>
+    /// <param name="moreAtOnce">There is more to be done than was allowed in one round.</param>
+    /// <returns>When the next frame is due; <see cref="long.MaxValue"/> for never.</returns>
+    internal long Work(bool readable, ref bool moreAtOnce, ref int taken)
     {
-        Stop();
-        _wake.Dispose();
-        _ring.Dispose();
-    }
-
-    private void Wake()
-    {
-        ulong one = 1;
-        // EAGAIN would mean that it is full of wakes already.
-        _ = Libc.write(_wake, (byte*)&one, sizeof(ulong));
-    }
-
-    private void Run()
-    {
-        EmulatorClock.TryMakeThreadRealtime();
-        Libc.pollfd* waits = stackalloc Libc.pollfd[2];
-        waits[0] = new() { fd = (int)_from!.Handle.DangerousGetHandle(), events = Libc.POLLIN };
-        waits[1] = new() { fd = (int)_wake.DangerousGetHandle(), events = Libc.POLLIN };
         var settings = Settings;
-
-        while (!_stop)
+        if (!ReferenceEquals(_ringSettings, settings))
         {
-            var latest = Settings;
-            if (!ReferenceEquals(latest, settings))
-            {
-                settings = latest;
-                GrowRing(RingBytes(settings));
-            }
-
-            bool outage = _outage || settings.BlackHole;
-            bool more = TakeFrames(settings, outage);
-            long now = EmulatorClock.Now;
-            Transmit(now + TogetherNs, settings);
-            Deliver(now + TogetherNs, outage);
-            if (more)
-            {
-                continue;
-            }
-
-            Wait(waits, settings);
+            _ringSettings = settings;
+            GrowRing(RingBytes(settings));
         }
+
+        bool outage = _outage || settings.BlackHole;
+        if (readable && _from is not null)
+        {
+            if (TakeFrames(settings, outage, ref taken))
+            {
+                moreAtOnce = true;
+            }
+        }
+
+        long horizon = EmulatorClock.Now + TogetherNs;
+        Transmit(horizon, settings);
+        if (_ring.Flying > 0 || outage)
+        {
+            Deliver(horizon, outage);
+        }
+
+        return NextDue(settings);
     }
 
-    private void Wait(Libc.pollfd* waits, LinkSettings settings)
-    {
-        long due = NextDue(settings);
-        long wait = due == long.MaxValue ? long.MaxValue : Math.Max(0, due - EmulatorClock.Now);
-        Libc.timespec timeout;
-        if (wait != long.MaxValue)
-        {
-            timeout.tv_sec = wait / NanosecondsPerSecond;
-            timeout.tv_nsec = wait % NanosecondsPerSecond;
-        }
-
-        int ready = Libc.ppoll(waits, 2, wait == long.MaxValue ? null : &timeout, null);
-        _wakeups++;
-        if (ready > 0 && waits[1].revents != 0)
-        {
-            ulong count;
-            _ = Libc.read(_wake, (byte*)&count, sizeof(ulong));
-        }
-
-        if (ready > 0 && (waits[0].revents & (Libc.POLLERR | Libc.POLLHUP | Libc.POLLNVAL)) != 0)
-        {
-            // The interface was deleted behind our back (`ip link del`, or its namespace went). Wait for Stop alone.
-            waits[0].fd = -1;
-        }
-    }
+    public void Dispose() => _ring.Dispose();
 
     /// <summary>Takes what the sending interface has. True when there may be more.</summary>
-    private bool TakeFrames(LinkSettings settings, bool outage)
+    private bool TakeFrames(LinkSettings settings, bool outage, ref int taken)
     {
         int queueBytes = settings.EffectiveQueueBytes;
-        for (int taken = 0; taken < TakenAtOnce; taken++)
+        for (int i = 0; i < TakenAtOnce; i++)
         {
             byte* space = _ring.TryReserve(LongestFrame);
             bool reserved = space != null;
@@ -219,6 +166,7 @@ internal sealed unsafe partial class LinkDirection : IDisposable
                 return false;
             }
 
+            taken++;
             long now = EmulatorClock.Now;
             int bytes = Math.Max(0, (int)length - EthernetHeader);
             _packetsIn++;

@@ -3,17 +3,19 @@ namespace Aggregator.Lab.Emulation;
 /// <summary>An emulated link between a TAP at the gateway and a TAP at the ISP's router.</summary>
 internal sealed class LinkEmulator : IDisposable
 {
+    private readonly Wire _wire;
     private readonly TapDevice _isp;
     private TapDevice? _gateway;
 
-    internal LinkEmulator(string name, TapDevice gateway, TapDevice isp, LinkSettings down, LinkSettings up, MptcpInterference interference, int seed)
+    internal LinkEmulator(Wire wire, TapDevice gateway, TapDevice isp, LinkSettings down, LinkSettings up, MptcpInterference interference, int seed)
     {
+        _wire = wire;
         _gateway = gateway;
         _isp = isp;
-        Down = new LinkDirection($"{name} down", up: false, down, seed);
-        Up = new LinkDirection($"{name} up", up: true, up, ~seed);
+        Down = new LinkDirection(wire, up: false, down, seed);
+        Up = new LinkDirection(wire, up: true, up, ~seed);
         Interference = interference;
-        Start(gateway);
+        Connect(gateway);
     }
 
     /// <summary>Towards the gateway.</summary>
@@ -46,8 +48,7 @@ internal sealed class LinkEmulator : IDisposable
     /// <summary>Takes the gateway's interface away, as a modem pulled from its USB port.</summary>
     internal void Detach()
     {
-        Down.Stop();
-        Up.Stop();
+        _wire.Remove(Down, Up);
         _gateway?.Dispose();
         _gateway = null;
         _isp.SetCarrier(false);
@@ -59,20 +60,21 @@ internal sealed class LinkEmulator : IDisposable
         _gateway = gateway;
         _isp.SetCarrier(true);
         Down.Outage = Up.Outage = false;
-        Start(gateway);
+        Connect(gateway);
     }
 
     public void Dispose()
     {
+        _wire.Remove(Down, Up);
         Down.Dispose();
         Up.Dispose();
         _gateway?.Dispose();
         _isp.Dispose();
     }
 
-    private void Start(TapDevice gateway)
+    private void Connect(TapDevice gateway)
     {
-        Down.Start(_isp, gateway);
-        Up.Start(gateway, _isp);
+        _wire.Add(Down, _isp, gateway);
+        _wire.Add(Up, gateway, _isp);
     }
 }

@@ -22,11 +22,13 @@ internal sealed class NetworkLab : IAsyncDisposable
     private readonly List<LabHost> _hosts = [];
     private readonly List<LabWan> _wans = [];
     private readonly List<LinkEmulator> _emulators = [];
+    private readonly Wire _wire;
     private int _disposed;
 
     private NetworkLab(LabRecord record, LabSpec spec)
     {
         _record = record;
+        _wire = new Wire($"lab {record.Id}");
         Spec = spec;
         if (spec.ClientLan)
         {
@@ -116,6 +118,8 @@ internal sealed class NetworkLab : IAsyncDisposable
             emulator.Dispose();
         }
 
+        _wire.Dispose();
+
         await NamespaceRemoval.RemoveAsync(NamespaceRemoval.WithPrefix(_record.Prefix));
         _record.Release();
         ExitCleanup.Remove(_record);
@@ -178,7 +182,7 @@ internal sealed class NetworkLab : IAsyncDisposable
             var outer = isp.InNamespace(() => TapDevice.Create(IspWanInterface));
             var inner = Gateway.InNamespace(() => TapDevice.Create($"wan{number}"));
             emulator = new LinkEmulator(
-                spec.Name, inner, outer, spec.DownSettings, spec.UpSettings, spec.Interference, HashCode.Combine(Spec.Seed, number));
+                _wire, inner, outer, spec.DownSettings, spec.UpSettings, spec.Interference, HashCode.Combine(Spec.Seed, number));
             _emulators.Add(emulator);
         }
 
