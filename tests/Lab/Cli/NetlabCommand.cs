@@ -8,6 +8,10 @@ internal static class NetlabCommand
     internal static RootCommand Create() => new("A home with several internet lines, a VPS and an internet host, emulated in network namespaces. Needs root.")
     {
         UpCommand.Create(),
+        SetCommand.Create(),
+        ShowCommand.Create(),
+        ListCommand.Create(),
+        CleanCommand.Create(),
     };
 
     /// <summary>Errors are one line on standard error and exit status 1.</summary>

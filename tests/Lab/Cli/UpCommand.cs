@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using Aggregator.Lab.Control;
 using Aggregator.Lab.Topology;
 
 namespace Aggregator.Lab.Cli;
@@ -45,6 +46,7 @@ internal static class UpCommand
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
 
         await using var lab = await NetworkLab.CreateAsync(spec);
+        await using var control = new ControlServer(lab);
         var description = LabDescription.Of(lab);
         Console.WriteLine(json ? description.ToJson() : Text(description));
         await end.Task;

@@ -114,7 +114,7 @@ internal static class LabPlan
 
     /// <summary>The interface of a WAN in the gateway, up; its MAC is the same after it was gone.</summary>
     internal static string GatewayWanLink(int k, WanSpec wan) =>
-        $"link set dev wan{k} address 02:61:67:6c:{k:x2}:02 mtu {wan.MtuBytes} {TapQueue(wan)}up\n";
+        $"link set dev wan{k} address 02:61:67:6c:{k:x2}:02 mtu {wan.MtuBytes} {Tap(wan)}up\n";
 
     internal static string GatewayWanAddresses(int k, WanSpec wan)
     {
@@ -138,7 +138,7 @@ internal static class LabPlan
     internal static string IspWan(int k, WanSpec wan)
     {
         var b = new StringBuilder();
-        Line(b, $"link set dev {NetworkLab.IspWanInterface} address 02:61:67:6c:{k:x2}:01 mtu {wan.MtuBytes} {TapQueue(wan)}up");
+        Line(b, $"link set dev {NetworkLab.IspWanInterface} address 02:61:67:6c:{k:x2}:01 mtu {wan.MtuBytes} {Tap(wan)}up");
         if (wan.IPv4)
         {
             Address(b, NetworkLab.IspWanInterface, LabAddresses.WanRouter(k), 24);
@@ -209,7 +209,8 @@ internal static class LabPlan
         Line(b, $"route add default via {routerV6}");
     }
 
-    private static string TapQueue(WanSpec wan) => wan.Unshaped ? "" : $"txqueuelen {TapQueuePackets} ";
+    /// <summary>A TAP's operational state is `unknown` unless told; that of a network card, and of veth, is `up`.</summary>
+    private static string Tap(WanSpec wan) => wan.Unshaped ? "" : $"txqueuelen {TapQueuePackets} state up ";
 
     private static void Wire(StringBuilder b, string oneSide, string oneName, string otherSide, string otherName) =>
         Line(b, $"link add name {oneName} netns {oneSide} type veth peer name {otherName} netns {otherSide}");
@@ -217,7 +218,7 @@ internal static class LabPlan
     private static void Address(StringBuilder b, string device, IPAddress address, int prefixLength)
     {
         bool v6 = address.AddressFamily == AddressFamily.InterNetworkV6;
-        Line(b, $"address add {address}/{prefixLength} dev {device}{(v6 ? " nodad" : "")}");
+        Line(b, $"address replace {address}/{prefixLength} dev {device}{(v6 ? " nodad" : "")}");
     }
 
     private static void Line(StringBuilder b, string command) => b.Append(command).Append('\n');

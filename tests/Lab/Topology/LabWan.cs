@@ -79,7 +79,8 @@ internal sealed class LabWan
         }
         else
         {
-            await Isp.ConfigureAsync($"link set dev {NetworkLab.IspWanInterface} {(present ? "up" : "down")}");
+            // Down takes the router's IPv6 addresses with it.
+            await Isp.ConfigureAsync(present ? LabPlan.IspWan(Number, Spec) : $"link set dev {NetworkLab.IspWanInterface} down");
         }
     }
 
