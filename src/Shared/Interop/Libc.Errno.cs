@@ -19,6 +19,7 @@ internal static unsafe partial class Libc
     internal const int ENOPROTOOPT = 92;
     internal const int EPROTONOSUPPORT = 93;
     internal const int EOPNOTSUPP = 95;
+    internal const int EAFNOSUPPORT = 97;
     internal const int EADDRINUSE = 98;
     internal const int EADDRNOTAVAIL = 99;
     internal const int ENETDOWN = 100;

@@ -11,6 +11,12 @@ namespace Aggregator.Relay;
 /// </summary>
 internal sealed class TlsByteStream : IByteStream, IOperationOwner
 {
+    /// <summary>
+    /// What a client may send before it is known: hello, certificate and proof take 2 KiB; what a gateway sends behind them without
+    /// waiting (an Open and the flow's first bytes) comes in with the same reads.
+    /// </summary>
+    private const long MaxHandshakeBytes = 64 * 1024;
+
     private readonly TlsTransport _transport;
     private readonly TranslatedOperation _read;
     private readonly TranslatedOperation _write;
@@ -54,10 +60,11 @@ internal sealed class TlsByteStream : IByteStream, IOperationOwner
     internal static async Task<TlsByteStream> AcceptAsync(
         Socket socket, SslServerAuthenticationOptions options, CancellationToken cancellationToken)
     {
-        var stream = new TlsByteStream(new TlsTransport(socket));
+        var stream = new TlsByteStream(new TlsTransport(socket) { MayReceiveBytes = MaxHandshakeBytes });
         try
         {
             await stream.Tls.AuthenticateAsServerAsync(options, cancellationToken);
+            stream._transport.MayReceiveBytes = long.MaxValue;
             return stream;
         }
         catch

@@ -10,6 +10,7 @@ internal sealed class TlsTransport : Stream, IOperationOwner
 {
     private readonly TranslatedOperation _read;
     private readonly TranslatedOperation _write;
+    private long _mayReceiveBytes = long.MaxValue;
     private volatile bool _ended;
 
     internal TlsTransport(Socket socket)
@@ -23,6 +24,12 @@ internal sealed class TlsTransport : Stream, IOperationOwner
 
     /// <summary>Whether the socket's end was met. SslStream does not read on after close_notify, so this is a truncation.</summary>
     internal bool Ended => _ended;
+
+    /// <summary>The bytes that may still come in; more are an error. A handshake is held to a few kilobytes with it.</summary>
+    internal long MayReceiveBytes
+    {
+        set => _mayReceiveBytes = value;
+    }
 
     public override bool CanRead => true;
 
@@ -67,13 +74,19 @@ internal sealed class TlsTransport : Stream, IOperationOwner
     int IOperationOwner.Check(int result, int asked)
     {
         // A receive asks for minus so many bytes: 0 for more than 0 is the end.
-        if (result == 0 && asked < 0)
+        if (asked >= 0)
+        {
+            SocketErrors.CheckSent(result, asked);
+            return result;
+        }
+
+        if (result == 0)
         {
             _ended = true;
         }
 
-        SocketErrors.CheckSent(result, asked);
-        return result;
+        _mayReceiveBytes -= result;
+        return _mayReceiveBytes >= 0 ? result : throw new IOException("The peer sent more than a handshake can need.");
     }
 
     Exception? IOperationOwner.Translate(Exception error) => SocketErrors.TryTranslate(error, aborted: false);

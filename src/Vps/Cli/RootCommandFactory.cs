@@ -10,8 +10,11 @@ internal static class RootCommandFactory
     internal static RootCommand Create() => new("The other end of aggregator-gateway: takes its traffic in and sends it on to the internet.")
     {
         InitCommand.Create(),
+        RunCommand.Create(),
         PairCommand.Create(),
         GatewaysCommand.Create(),
         RevokeCommand.Create(),
+        StatusCommand.Create(),
+        DownCommand.Create(),
     };
 }

@@ -1,0 +1,40 @@
+using System.Globalization;
+using Aggregator.Host;
+using Aggregator.Mptcp;
+
+namespace Aggregator.Vps.Apply;
+
+/// <summary>What the VPS wants of its host, and nothing that it could do without. A pure function of the memory.</summary>
+internal static class WantedSettings
+{
+    /// <summary>
+    /// The kernel's default is 2 extra subflows for a connection and no announced address accepted; a gateway has up to eight WANs.
+    /// 8 is the most up to Linux 6.18.
+    /// </summary>
+    internal static readonly MptcpLimits Limits = new(Subflows: 8, AcceptedAddresses: 8);
+
+    /// <summary>Never asked for less: Linux's own default for the maximum of tcp_rmem on hosts with memory.</summary>
+    private const long MinBufferBytes = 6L << 20;
+
+    /// <summary>
+    /// The window of one connection is about half of it: 16 MiB are 500 Mbit/s over 250 ms. Memory is taken only as far as a connection
+    /// needs it, and the kernel's tcp_mem bounds all of them together.
+    /// </summary>
+    private const long MaxBufferBytes = 32L << 20;
+
+    /// <summary>One connection may take this part of the memory.</summary>
+    private const long MemoryShare = 64;
+
+    internal static IReadOnlyList<SysctlSetting> Sysctls(long totalMemoryBytes)
+    {
+        string buffer = Math.Clamp(totalMemoryBytes / MemoryShare, MinBufferBytes, MaxBufferBytes).ToString(CultureInfo.InvariantCulture);
+        return
+        [
+            // The sender decides when a silent subflow is left alone; downloads are sent from here. 4 retransmission time-outs without
+            // an answer, the default, took up to 1.1 s of black hole; 1 took 0.1 to 0.4 s.
+            new SysctlSetting(SysctlName.Of("net.mptcp.stale_loss_cnt"), "1"),
+            new SysctlSetting(SysctlName.Of("net.ipv4.tcp_rmem"), buffer, SysctlRule.AtLeast),
+            new SysctlSetting(SysctlName.Of("net.ipv4.tcp_wmem"), buffer, SysctlRule.AtLeast),
+        ];
+    }
+}

@@ -1,0 +1,90 @@
+using Aggregator.Cli;
+using Aggregator.Flows;
+using Aggregator.Protocol.V1;
+using Aggregator.Vps.Configuration;
+using Aggregator.Vps.Listener;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Vps.Sessions;
+
+/// <summary>The control session: one call for as long as the gateway is connected (control.proto).</summary>
+internal sealed class ControlService(
+    GatewaySessions sessions,
+    PlainSessions plainSessions,
+    VpsConfigSource config,
+    TimeProvider time,
+    ILogger<ControlService> logger) : Control.ControlBase
+{
+    /// <summary>A text of the peer's that goes to logs and status.</summary>
+    private const int MaxVersionLength = 64;
+
+    public override async Task Session(
+        IAsyncStreamReader<GatewayMessage> requestStream, IServerStreamWriter<VpsMessage> responseStream, ServerCallContext context)
+    {
+        var peer = context.GetHttpContext().Features.Get<IPeerFeature>()
+            ?? throw new InvalidOperationException("the control service is reached through the VPS's port only");
+        if (sessions.Find(peer.Pin) is not { } gateway)
+        {
+            throw new RpcException(new Status(StatusCode.Unauthenticated, "this gateway is not paired"));
+        }
+
+        var cancellation = context.CancellationToken;
+        if (!await requestStream.MoveNext(cancellation) || requestStream.Current.Hello is not { } hello)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, "the first message is Hello"));
+        }
+
+        if (hello.FlowProtocol < FlowProtocol.Version)
+        {
+            throw new RpcException(new Status(
+                StatusCode.FailedPrecondition, $"this VPS speaks flow protocol {FlowProtocol.Version} and later; update the gateway"));
+        }
+
+        var plain = config.Current.AllowPlain ? plainSessions.Create(peer.Pin) : null;
+        var session = new ControlSession(Printable(hello.Version), peer.Address, time.GetTimestamp());
+        gateway.EnterControl(session);
+        logger.GatewayConnected(gateway.Name, peer.Address, session.Version);
+        string reason = "it ended the session";
+        try
+        {
+            await responseStream.WriteAsync(new VpsMessage { Welcome = WelcomeOf(plain) }, cancellation);
+            while (await requestStream.MoveNext(cancellation))
+            {
+                if (requestStream.Current.Ping is not { } ping)
+                {
+                    throw new RpcException(new Status(StatusCode.InvalidArgument, "only Ping follows Hello"));
+                }
+
+                await responseStream.WriteAsync(new VpsMessage { Pong = new Pong { Sequence = ping.Sequence } }, cancellation);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            reason = "the connection ended";
+        }
+        finally
+        {
+            gateway.LeaveControl(session);
+            if (plain is not null)
+            {
+                plainSessions.Remove(plain);
+            }
+
+            logger.GatewayDisconnected(gateway.Name, reason);
+        }
+    }
+
+    private static Welcome WelcomeOf(PlainSession? plain) => new()
+    {
+        Version = ProductVersion.Text,
+        FlowProtocol = FlowProtocol.Version,
+        SessionId = plain is null ? ByteString.Empty : ByteString.CopyFrom(plain.Id),
+        PlainKey = plain is null ? ByteString.Empty : ByteString.CopyFrom(plain.Key),
+        MptcpEnabled = MptcpState.IsEnabled(),
+    };
+
+    private static string Printable(string text) =>
+        new([.. text.Take(MaxVersionLength).Select(c => char.IsAscii(c) && !char.IsControl(c) ? c : '?')]);
+}

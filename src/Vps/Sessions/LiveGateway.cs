@@ -1,0 +1,152 @@
+using System.Net;
+using Aggregator.Identity;
+using Aggregator.Relay;
+
+namespace Aggregator.Vps.Sessions;
+
+/// <summary>What a paired gateway has open here and has moved since the daemon started. Safe for many threads.</summary>
+internal sealed class LiveGateway(KeyPin pin, string name)
+{
+    private volatile string _name = name;
+
+    /// <summary>Connections that wait for an Open; proto/flow.md.</summary>
+    internal const int MaxIdle = 512;
+
+    /// <summary>Flows at a time; proto/flow.md.</summary>
+    internal const int MaxFlows = 16_384;
+
+    private readonly Lock _lock = new();
+    private readonly HashSet<LiveConnection> _connections = [];
+    private int _idle;
+    private long _active;
+    private long _total;
+    private long _failed;
+    private ControlSession? _control;
+
+    internal KeyPin Pin { get; } = pin;
+
+    /// <summary>As it was last paired.</summary>
+    internal string Name
+    {
+        get => _name;
+        set => _name = value;
+    }
+
+    /// <summary>Flow bytes from the gateway to targets.</summary>
+    internal ByteCounter FromGateway { get; } = new();
+
+    /// <summary>Flow bytes from targets to the gateway.</summary>
+    internal ByteCounter ToGateway { get; } = new();
+
+    internal long FlowsActive => Interlocked.Read(ref _active);
+
+    internal long FlowsTotal => Interlocked.Read(ref _total);
+
+    internal long FlowsFailed => Interlocked.Read(ref _failed);
+
+    /// <summary>The control session; null while the gateway has none.</summary>
+    internal ControlSession? Control => Volatile.Read(ref _control);
+
+    internal int ConnectionCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _connections.Count;
+            }
+        }
+    }
+
+    /// <summary>Where its connections come from.</summary>
+    internal IPAddress[] Addresses
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _connections.Select(c => c.Address).Distinct()];
+            }
+        }
+    }
+
+    internal void Add(LiveConnection connection)
+    {
+        lock (_lock)
+        {
+            _connections.Add(connection);
+        }
+    }
+
+    internal void Remove(LiveConnection connection)
+    {
+        lock (_lock)
+        {
+            _connections.Remove(connection);
+        }
+    }
+
+    /// <summary>Ends all it has open. Returns how many connections that were.</summary>
+    internal int EndAll()
+    {
+        LiveConnection[] connections;
+        lock (_lock)
+        {
+            connections = [.. _connections];
+        }
+
+        foreach (var connection in connections)
+        {
+            connection.Abort();
+        }
+
+        return connections.Length;
+    }
+
+    internal bool TryEnterIdle()
+    {
+        if (Interlocked.Increment(ref _idle) <= MaxIdle)
+        {
+            return true;
+        }
+
+        LeaveIdle();
+        return false;
+    }
+
+    internal void LeaveIdle() => Interlocked.Decrement(ref _idle);
+
+    internal bool TryEnterFlow()
+    {
+        if (Interlocked.Increment(ref _active) <= MaxFlows)
+        {
+            Interlocked.Increment(ref _total);
+            return true;
+        }
+
+        LeaveFlow();
+        return false;
+    }
+
+    internal void LeaveFlow() => Interlocked.Decrement(ref _active);
+
+    internal void CountFailed() => Interlocked.Increment(ref _failed);
+
+    /// <summary>A new session takes the place of the last one, which may not have noticed its end yet.</summary>
+    internal void EnterControl(ControlSession session) => Volatile.Write(ref _control, session);
+
+    internal void LeaveControl(ControlSession session) => Interlocked.CompareExchange(ref _control, null, session);
+}
+
+/// <summary>One connection of a gateway, as far as ending it goes.</summary>
+internal sealed class LiveConnection(IPAddress address, Action abort)
+{
+    internal IPAddress Address { get; } = address;
+
+    internal void Abort() => abort();
+}
+
+/// <param name="Version">The gateway's.</param>
+/// <param name="Address">Where the session comes from.</param>
+/// <param name="Since">A timestamp of the daemon's TimeProvider.</param>
+internal sealed record ControlSession(string Version, IPAddress Address, long Since);
