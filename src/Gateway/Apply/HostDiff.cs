@@ -65,9 +65,14 @@ internal static class HostDiff
         operations.AddRange(actual.Rules.Where(r => r.Ours && !rules.Contains(r.Item)).Select(r => new HostOperation.DeleteRule(r.Item)));
         operations.AddRange(oldRoutes.Select(r => new HostOperation.DeleteRoute(r)));
 
-        if (desired.MptcpLimits is { } limits && actual.MptcpLimits is { } had && had != limits)
+        if (desired.MptcpLimits is { } least && actual.MptcpLimits is { } had)
         {
-            operations.Add(new HostOperation.SetLimits(limits, had));
+            // Raised, never lowered: others may need more.
+            var limits = new HostMptcpLimits(Math.Max(least.Subflows, had.Subflows), Math.Max(least.AddAddressesAccepted, had.AddAddressesAccepted));
+            if (limits != had)
+            {
+                operations.Add(new HostOperation.SetLimits(limits, had));
+            }
         }
 
         operations.AddRange(desired.Endpoints.Where(e => !kept.Contains(e)).Select(e => new HostOperation.AddEndpoint(e)));

@@ -33,6 +33,7 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     private ImmutableArray<IPEndPoint> _targets = [];
     private volatile LinkSnapshot _current = LinkSnapshot.Empty;
     private volatile bool _ownRemoved;
+    private bool _started;
     private Task _loop = Task.CompletedTask;
 
     /// <summary>After a change of anything that a decision depends on, from any thread. Handlers return at once.</summary>
@@ -45,17 +46,22 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     /// <exception cref="IOException">The kernel's netlink cannot be used at all.</exception>
     internal async Task StartAsync(CancellationToken cancellationToken)
     {
-        _memory = LinkMemory.Load(config.State, out string? problem);
+        var memory = LinkMemory.Load(config.State, out string? problem);
         if (problem is not null)
         {
             logger.MemoryUnreadable(problem);
         }
 
-        _saved = _memory;
+        Update(() => _memory = _saved = memory);
 
         using (var socket = RouteSocket.Open())
         {
-            Take(await NetworkDump.ReadAsync(socket, cancellationToken));
+            var view = await NetworkDump.ReadAsync(socket, cancellationToken);
+            Update(() =>
+            {
+                _view = view;
+                _started = true;
+            });
         }
 
         // Reads everything again once it listens, so that no change falls in between.
@@ -172,6 +178,12 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
         lock (_gate)
         {
             change();
+            if (!_started)
+            {
+                // Nothing is known yet: a snapshot of it would be taken for the loss of everything.
+                return;
+            }
+
             var (snapshot, memory) = LinkResolver.Resolve(config, _view, _memory);
             snapshot = snapshot with { Links = [.. snapshot.Links.Select(Join)] };
             Remember(memory);

@@ -25,6 +25,11 @@ internal static class HostPolicy
         }
 
         bool transparent = AddTproxy(input, routes, rules, warnings, out var tproxy);
+        if (!input.Host.Mptcp)
+        {
+            warnings.Add(new HostWarning("no-mptcp", "this kernel has no MPTCP: connections use one WAN at a time; run a kernel with CONFIG_MPTCP (any distribution's 6.1 or later has it)"));
+        }
+
         foreach (string missing in input.Links.MissingInterfaces)
         {
             warnings.Add(new HostWarning("lan-missing", $"the LAN interface {missing} does not exist"));
@@ -212,7 +217,8 @@ internal static class HostPolicy
         return [.. settings];
     }
 
-    private const string NeighbourRetransmitMs = "250";
+    /// <summary>Whole ticks at every CONFIG_HZ, so that the kernel reads back what was written.</summary>
+    private const string NeighbourRetransmitMs = "200";
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -138,11 +138,11 @@ public sealed class HostPolicyTests
             "net.mptcp.blackhole_timeout = 0",
             "net.mptcp.stale_loss_cnt = 2",
             "net.ipv4.conf.wan1.rp_filter = 2 (where it is 1)",
-            "net.ipv4.neigh.wan1.retrans_time_ms = 250",
-            "net.ipv6.neigh.wan1.retrans_time_ms = 250",
+            "net.ipv4.neigh.wan1.retrans_time_ms = 200",
+            "net.ipv6.neigh.wan1.retrans_time_ms = 200",
             "net.ipv4.conf.wan2.rp_filter = 2 (where it is 1)",
-            "net.ipv4.neigh.wan2.retrans_time_ms = 250",
-            "net.ipv6.neigh.wan2.retrans_time_ms = 250",
+            "net.ipv4.neigh.wan2.retrans_time_ms = 200",
+            "net.ipv6.neigh.wan2.retrans_time_ms = 200",
         ]);
         state.MptcpLimits.ShouldBe(new HostMptcpLimits(8, 8));
     }
@@ -156,6 +156,7 @@ public sealed class HostPolicyTests
         state.MptcpLimits.ShouldBeNull();
         state.Routes.ShouldNotBeEmpty();
         state.Tproxy.ShouldNotBeNull();
+        state.Warnings.ShouldHaveSingleItem().Code.ShouldBe("no-mptcp");
         Home.Lines(state, "sysctl").ShouldAllBe(l => !l.Contains("mptcp", StringComparison.Ordinal));
     }
 

@@ -1,0 +1,214 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Threading.Channels;
+using Aggregator.Gateway.Apply;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Links;
+using Aggregator.Host;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Gateway.Policy;
+
+/// <summary>
+/// The gateway's hold on its host: observe (<see cref="LinkMonitor"/>, <see cref="PathProber"/>), decide (<see cref="HostPolicy"/>),
+/// act (<see cref="HostApplier"/>). One loop does the deciding and acting; everything else only wakes it.
+/// </summary>
+internal sealed class HostController : IHostedService, IAsyncDisposable
+{
+    /// <summary>What somebody else changed without an event that we see (sysctls, nft, MPTCP endpoints) is put right within this time.</summary>
+    private static readonly TimeSpan Recheck = TimeSpan.FromSeconds(15);
+
+    private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(1);
+
+    private readonly GatewayConfig _config;
+    private readonly TimeProvider _time;
+    private readonly ILogger<HostController> _logger;
+    private readonly PathProber _prober;
+    private readonly CancellationTokenSource _stop = new();
+
+    // One place: that something changed is all that is passed on.
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly TaskCompletionSource _applied = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile Inputs _inputs = new([], null, null);
+    private volatile HostReport _report = new([], [], DesiredState.Nothing);
+    private HostApplier? _applier;
+    private Task _loop = Task.CompletedTask;
+    private double? _worstRttMs;
+    private int _stopped;
+
+    internal HostController(GatewayConfig config, TimeProvider time, ILoggerFactory loggers)
+    {
+        _config = config;
+        _time = time;
+        _logger = loggers.CreateLogger<HostController>();
+        Links = new LinkMonitor(config, time, loggers.CreateLogger<LinkMonitor>());
+        _prober = new PathProber(Links, time, loggers.CreateLogger<PathProber>());
+        Selector = new WanSelector(Links);
+    }
+
+    internal LinkMonitor Links { get; }
+
+    /// <summary>The carrier's choice of WANs.</summary>
+    internal WanSelector Selector { get; }
+
+    internal LinkSnapshot Snapshot => Links.Current;
+
+    /// <summary>What the last decision and its application have to say, and which settings differ from before.</summary>
+    internal HostReport Report => _report;
+
+    /// <summary>Completes when the host was first brought to what is wanted.</summary>
+    internal Task Applied => _applied.Task;
+
+    /// <exception cref="IOException">The journal or the kernel's netlink cannot be used: nothing works without them.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _applier = await HostApplier.OpenAsync(_config.State, _logger, cancellationToken);
+        await Links.StartAsync(cancellationToken);
+        Links.Changed += Wake;
+        _prober.Start();
+        _prober.SetTargets(_inputs.Node);
+        _loop = RunAsync(HostFactsReader.Read(new SysctlFiles()), _applier, _stop.Token);
+        Wake();
+    }
+
+    /// <summary>Ends observing and takes back all that was changed.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (await EndAsync() && _applier is not null)
+        {
+            var outcome = await _applier.CleanUpAsync(cancellationToken);
+            foreach (var warning in outcome.Warnings)
+            {
+                _logger.Problem(warning.ToString());
+            }
+        }
+    }
+
+    /// <summary>Where the VPS is, the preferred address first; empty: unpaired.</summary>
+    internal void SetNode(ImmutableArray<IPEndPoint> addresses)
+    {
+        if (_inputs.Node.SequenceEqual(addresses))
+        {
+            return;
+        }
+
+        _inputs = _inputs with { Node = addresses };
+        _prober.SetTargets(addresses);
+        Wake();
+    }
+
+    /// <summary>Where the transparent listeners are; null: not listening.</summary>
+    internal void SetTransparent(IPEndPoint? v4, IPEndPoint? v6)
+    {
+        _inputs = _inputs with { TransparentV4 = v4, TransparentV6 = v6 };
+        Wake();
+    }
+
+    /// <summary>As `link NAME ROLE`. False: there is no such link.</summary>
+    internal bool TrySetRole(string link, LinkRole role) => Links.TrySetRole(link, role);
+
+    /// <summary>`down` without a daemon: takes back what one left, by marks and the journal in <paramref name="stateDirectory"/>.</summary>
+    /// <exception cref="IOException">The journal or the kernel's netlink cannot be used.</exception>
+    internal static async Task<CleanUpOutcome> CleanUpAsync(string stateDirectory, ILogger logger, CancellationToken cancellationToken)
+    {
+        using var applier = await HostApplier.OpenAsync(stateDirectory, logger, cancellationToken);
+        return await applier.CleanUpAsync(cancellationToken);
+    }
+
+    /// <summary>Ends without taking anything back, unless <see cref="StopAsync"/> did: flows of a restart find their host as it was.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync();
+        _applier?.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task<bool> EndAsync()
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) != 0)
+        {
+            return false;
+        }
+
+        Links.Changed -= Wake;
+        await _stop.CancelAsync();
+        await _loop;
+        await _prober.DisposeAsync();
+        await Links.DisposeAsync();
+        return true;
+    }
+
+    private void Wake() => _wake.Writer.TryWrite(true);
+
+    private async Task RunAsync(HostFacts facts, HostApplier applier, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            var pause = Recheck;
+            try
+            {
+                await DecideAsync(facts, applier, stop);
+                _applied.TrySetResult();
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (IOException e)
+            {
+                _logger.Failed(e);
+                pause = RetryAfterFailure;
+            }
+
+            await WaitAsync(pause, stop);
+        }
+    }
+
+    private async Task DecideAsync(HostFacts facts, HostApplier applier, CancellationToken stop)
+    {
+        var inputs = _inputs;
+        var links = Links.Current;
+        double? rtt = links.Links.Max(l => l.RttMs);
+        _worstRttMs = rtt is null || rtt < _worstRttMs ? _worstRttMs : rtt;
+        var desired = HostPolicy.Decide(new PolicyInput
+        {
+            Config = _config,
+            Links = links,
+            NodeFamilies = [.. inputs.Node.Select(n => n.AddressFamily).Distinct()],
+            WorstRttMs = _worstRttMs,
+            Host = facts,
+            TransparentV4 = inputs.TransparentV4,
+            TransparentV6 = inputs.TransparentV6,
+        });
+        var outcome = await applier.ApplyAsync(desired, stop);
+        ImmutableArray<HostWarning> warnings = [.. desired.Warnings, .. outcome.Warnings];
+        foreach (var warning in warnings.Except(_report.Warnings))
+        {
+            _logger.Problem(warning.ToString());
+        }
+
+        _report = new HostReport(warnings, [.. outcome.Settings], desired);
+    }
+
+    private async Task WaitAsync(TimeSpan longest, CancellationToken stop)
+    {
+        using var pause = new CancellationTokenSource(longest, _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(pause.Token, stop);
+        try
+        {
+            await _wake.Reader.ReadAsync(both.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Time for a look, or the end.
+        }
+    }
+
+    private sealed record Inputs(ImmutableArray<IPEndPoint> Node, IPEndPoint? TransparentV4, IPEndPoint? TransparentV6);
+}
+
+/// <param name="Warnings">For the status, with stable codes.</param>
+/// <param name="Settings">The host's settings that were changed, with their values before.</param>
+/// <param name="Desired">The decision itself, readable as text.</param>
+internal sealed record HostReport(ImmutableArray<HostWarning> Warnings, ImmutableArray<AppliedSetting> Settings, DesiredState Desired);
