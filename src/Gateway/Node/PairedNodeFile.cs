@@ -28,12 +28,12 @@ internal static class PairedNodeFile
         try
         {
             if (JsonSerializer.Deserialize<Stored>(content, Json) is { Hosts: { Length: > 0 } hosts, GatewayName: { } name } stored
-                && hosts.All(h => Values.Host(h).Problem is null)
+                && hosts.All(h => h is not null && Values.Host(h).Problem is null)
                 && stored.Port is > 0 and <= ushort.MaxValue
                 && Values.Name(name).Problem is null
                 && KeyPin.TryParse(stored.Pin, out var pin))
             {
-                return new PairedNode([.. hosts], (ushort)stored.Port, pin, name);
+                return new PairedNode([.. hosts.OfType<string>()], (ushort)stored.Port, pin, name);
             }
         }
         catch (JsonException e)
@@ -54,5 +54,5 @@ internal static class PairedNodeFile
     private static StateException Damaged(string path, Exception? inner) =>
         new(path, "is damaged; pair again with a new line from `aggregator-vps pair`", inner);
 
-    private sealed record Stored(string[]? Hosts, int Port, string? Pin, string? GatewayName);
+    private sealed record Stored(string?[]? Hosts, int Port, string? Pin, string? GatewayName);
 }
