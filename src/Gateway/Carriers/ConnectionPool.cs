@@ -82,6 +82,15 @@ internal sealed partial class ConnectionPool : IAsyncDisposable
         }
     }
 
+    /// <summary>What is ready at this moment, for the kernel's figures only.</summary>
+    internal ReadyConnection[] SnapshotReady()
+    {
+        lock (_lock)
+        {
+            return [.. _ready];
+        }
+    }
+
     private bool MayDial => _node.Reachability is NodeReachability.Connecting or NodeReachability.Connected;
 
     private bool Failing => _failures >= _limits.FailuresToGiveUp;

@@ -43,6 +43,17 @@ internal sealed class MptcpCarrier : ICarrier
 
     internal int LiveCount => _live.Count;
 
+    /// <summary>
+    /// What the kernel has made of the connections, ready ones included: asked now, for at most <see cref="CarrierLimits.MaxSampled"/> of them,
+    /// those that carry flows first.
+    /// </summary>
+    internal CarrierSample Sample()
+    {
+        ReadyConnection[] ready = Pool.SnapshotReady();
+        return CarrierSample.Read(
+            _live.Select(pair => pair.Key.Socket).Concat(ready.Select(c => c.Socket)), LiveCount + ready.Length, _limits.MaxSampled);
+    }
+
     public async ValueTask<CarriedFlow> OpenAsync(FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken)
     {
         if (_node.Reachability is NodeReachability.Unpaired or NodeReachability.Unreachable)

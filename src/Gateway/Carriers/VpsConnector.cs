@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
-using System.Text;
 using Aggregator.Flows;
+using Aggregator.Interop;
 using Aggregator.Mptcp;
 using Microsoft.Extensions.Logging;
 
@@ -14,16 +14,14 @@ namespace Aggregator.Gateway.Carriers;
 /// </summary>
 internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, TimeProvider time, ILogger logger)
 {
-    // <linux/socket.h>, <linux/in.h>
-    private const int SolSocket = 1;
-    private const int SoBindToDevice = 25;
-    private const int SolIp = 0;
-    private const int IpBindAddressNoPort = 24;
+    /// <summary>linux/in.h</summary>
+    private const int IP_BIND_ADDRESS_NO_PORT = 24;
 
     /// <summary>A dead path of an idle connection is noticed after 30 + 3 × 10 s, and home routers keep the mapping.</summary>
-    private const int KeepAliveIdleSeconds = 30;
+    private static readonly TimeSpan KeepAliveIdle = TimeSpan.FromSeconds(30);
 
-    private const int KeepAliveIntervalSeconds = 10;
+    private static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(10);
+
     private const int KeepAliveProbes = 3;
 
     private readonly VpsNames _names = new(limits, time);
@@ -101,21 +99,18 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
 
     private static void Prepare(Socket socket, WanPath path)
     {
-        socket.NoDelay = true;
-        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveIdleSeconds);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveIntervalSeconds);
-        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, KeepAliveProbes);
+        SocketOptions.SetNoDelay(socket);
+        SocketOptions.SetKeepAlive(socket, KeepAliveIdle, KeepAliveInterval, KeepAliveProbes);
         if (path.Interface is { } device)
         {
-            socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(device));
+            SocketOptions.BindToDevice(socket, device);
         }
         if (path.Source is { } source)
         {
             try
             {
                 // Else a port is taken that no other connection of this address may have: 28,000 in all instead of for each peer.
-                socket.SetRawSocketOption(SolIp, IpBindAddressNoPort, BitConverter.GetBytes(1));
+                socket.SetRawSocketOption(Libc.SOL_IP, IP_BIND_ADDRESS_NO_PORT, BitConverter.GetBytes(1));
             }
             catch (SocketException)
             {

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Aggregator.Interop;
+using Aggregator.Mptcp;
 
 namespace Aggregator.Gateway.Ingress;
 
@@ -7,9 +9,10 @@ namespace Aggregator.Gateway.Ingress;
 internal static class ClientSocket
 {
     /// <summary>A LAN client that vanished (power, cable) is noticed after 60 + 6 × 10 s of silence; a live one costs a packet a minute.</summary>
-    private const int KeepAliveIdleSeconds = 60;
+    private static readonly TimeSpan KeepAliveIdle = TimeSpan.FromSeconds(60);
 
-    private const int KeepAliveIntervalSeconds = 10;
+    private static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(10);
+
     private const int KeepAliveProbes = 6;
 
     /// <summary>Sets them and names the client. Null when it is gone already.</summary>
@@ -17,14 +20,11 @@ internal static class ClientSocket
     {
         try
         {
-            socket.NoDelay = true;
-            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveIdleSeconds);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveIntervalSeconds);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, KeepAliveProbes);
+            SocketOptions.SetNoDelay(socket);
+            SocketOptions.SetKeepAlive(socket, KeepAliveIdle, KeepAliveInterval, KeepAliveProbes);
             return socket.RemoteEndPoint;
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or LibcException)
         {
             return null;
         }

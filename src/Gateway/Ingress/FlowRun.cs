@@ -69,21 +69,26 @@ internal static class FlowRun
         {
             if (carried is not null)
             {
-                OpenResult result = (await carried.Opened).Result;
-                flow.Answered(result);
-                context.Logger.NotOpened(ingress, target.ToString(), remote, result.ToString());
+                await NoteAnswerAsync(context, flow, ingress, remote, target, carried.Opened);
             }
             client.Abort();
             return;
         }
         await using var gated = new OpeningStream(upstream, carried.Opened);
-        await RelayAsync(context, flow, client, gated);
-        // The relay may have ended before the answer came; the upstream is aborted then, which ends the waiting for it.
-        OpenReply reply = await carried.Opened;
-        flow.Answered(reply.Result);
-        if (reply.Result != OpenResult.Opened)
+        // The relay may end before the answer comes; the upstream is aborted then, which ends the waiting for it.
+        await Task.WhenAll(
+            NoteAnswerAsync(context, flow, ingress, remote, target, carried.Opened),
+            RelayAsync(context, flow, client, gated));
+    }
+
+    private static async Task NoteAnswerAsync(
+        IngressContext context, FlowRegistry.Flow flow, string ingress, EndPoint? remote, FlowTarget target, Task<OpenReply> opened)
+    {
+        OpenResult result = (await opened).Result;
+        flow.Answered(result);
+        if (result != OpenResult.Opened)
         {
-            context.Logger.NotOpened(ingress, target.ToString(), remote, reply.Result.ToString());
+            context.Logger.NotOpened(ingress, target.ToString(), remote, result.ToString());
         }
     }
 

@@ -35,7 +35,7 @@ internal sealed class TransparentIngress(IPEndPoint listen, IngressContext conte
     private async Task ServeAsync(Socket socket, CancellationToken stopping)
     {
         await using var client = new SocketByteStream(socket);
-        if (ClientSocket.TryPrepare(socket) is not { } remote || socket.LocalEndPoint is not IPEndPoint meant)
+        if (ClientSocket.TryPrepare(socket) is not { } remote || OriginalDestination.TryRead(socket) is not { } meant)
         {
             return;
         }

@@ -19,4 +19,8 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int socket(int domain, int type, int protocol);
+
+    /// <param name="address">Room for a sockaddr of <paramref name="length"/> bytes; set to the length it has.</param>
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int getsockname(SafeHandle descriptor, byte* address, uint* length);
 }

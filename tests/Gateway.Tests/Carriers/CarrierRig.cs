@@ -74,7 +74,7 @@ internal sealed class CarrierRig : IAsyncDisposable
 
     internal VpsTarget Target { get; set; }
 
-    internal Task ReadyAsync(int count = 8) => SocksIngressTests.Eventually(() => Carrier.Pool.Ready >= count && Carrier.Pool.Dialing == 0);
+    internal Task ReadyAsync(int count = 8) => IngressRig.Eventually(() => Carrier.Pool.Ready >= count && Carrier.Pool.Dialing == 0);
 
     /// <summary>Opens a flow, sends a word and gets it back.</summary>
     internal async Task<OpenResult> EchoAsync(string word = "hello")

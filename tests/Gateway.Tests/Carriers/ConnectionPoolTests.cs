@@ -45,7 +45,7 @@ public sealed class ConnectionPoolTests
         await using var rig = new CarrierRig(vps.Target);
         await rig.ReadyAsync();
         vps.ResetAll();
-        await SocksIngressTests.Eventually(() => vps.Accepted >= 16);
+        await IngressRig.Eventually(() => vps.Accepted >= 16);
         await rig.ReadyAsync();
         (await rig.EchoAsync()).ShouldBe(OpenResult.Opened);
     }
@@ -56,7 +56,7 @@ public sealed class ConnectionPoolTests
         await using FakeVps vps = FakeVps.Start();
         var limits = CarrierLimits.Default with { MaxReadyAge = TimeSpan.FromMilliseconds(300), TickPeriod = TimeSpan.FromMilliseconds(50) };
         await using var rig = new CarrierRig(vps.Target, limits: limits);
-        await SocksIngressTests.Eventually(() => vps.Accepted >= 24);
+        await IngressRig.Eventually(() => vps.Accepted >= 24);
         (await rig.EchoAsync()).ShouldBe(OpenResult.Opened);
     }
 
@@ -83,7 +83,7 @@ public sealed class ConnectionPoolTests
         await rig.ReadyAsync();
         await vps.StopAsync();
         (await rig.EchoAsync().WaitAsync(IngressRig.Patience)).ShouldBe(OpenResult.NoCarrier);
-        await SocksIngressTests.Eventually(() => rig.Carrier.Pool is { Ready: 0, Dialing: 0 });
+        await IngressRig.Eventually(() => rig.Carrier.Pool is { Ready: 0, Dialing: 0 });
         // By now it is known to be away, so there is nothing to wait for.
         ValueTask<PoolTake> taken = rig.Carrier.Pool.TakeAsync(CancellationToken.None);
         taken.IsCompleted.ShouldBeTrue();

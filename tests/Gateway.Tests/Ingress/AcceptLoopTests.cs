@@ -34,13 +34,13 @@ public sealed partial class AcceptLoopTests
         {
         }
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        await SocksIngressTests.Eventually(() => Volatile.Read(ref served) == 1);
+        await IngressRig.Eventually(() => Volatile.Read(ref served) == 1);
         getrlimit(RLIMIT_NOFILE, out Limit before).ShouldBe(0);
         setrlimit(RLIMIT_NOFILE, before with { Soft = 3 }).ShouldBe(0);
         try
         {
             await client.ConnectAsync(endPoint);
-            await SocksIngressTests.Eventually(() => log.Ids.Contains(2102));
+            await IngressRig.Eventually(() => log.Ids.Contains(2102));
         }
         finally
         {

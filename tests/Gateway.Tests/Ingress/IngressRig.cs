@@ -47,6 +47,15 @@ internal sealed class IngressRig : IAsyncDisposable
         return socket;
     }
 
+    internal static async Task Eventually(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!condition())
+        {
+            await Task.Delay(10, patience.Token);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _ingress.DisposeAsync();

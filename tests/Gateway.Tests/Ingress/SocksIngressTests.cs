@@ -35,7 +35,7 @@ public sealed class SocksIngressTests
         await client.SendTextAsync("hello");
         client.Shutdown(SocketShutdown.Send);
         Encoding.ASCII.GetString(await client.ReadToEndAsync()).ShouldBe("hello");
-        await Eventually(() => rig.Flows.Active == 0);
+        await IngressRig.Eventually(() => rig.Flows.Active == 0);
         (rig.Flows.Total, rig.Flows.Failed).ShouldBe((1, 0));
         rig.Flows.BytesDown.Value.ShouldBe(5);
     }
@@ -133,7 +133,7 @@ public sealed class SocksIngressTests
         using Socket client = await rig.ConnectAsync();
         await client.SendHexAsync(Greeting + "050100017F0000010050");
         Convert.ToHexString(await client.ReadToEndAsync()).ShouldBe("0500" + "05" + code + "0001000000000000");
-        await Eventually(() => rig.Flows.Active == 0);
+        await IngressRig.Eventually(() => rig.Flows.Active == 0);
         (rig.Flows.Total, rig.Flows.Failed).ShouldBe((1, 1));
     }
 
@@ -200,14 +200,5 @@ public sealed class SocksIngressTests
         await using var second = new SocksIngress(rig.EndPoint, [], IngressRig.Context(new DirectCarrier()));
         StartResult started = await second.StartAsync(CancellationToken.None);
         started.Error.ShouldBe($"socks cannot listen on {rig.EndPoint}: the port is in use by another program; choose another one or stop that program");
-    }
-
-    internal static async Task Eventually(Func<bool> condition)
-    {
-        using var patience = new CancellationTokenSource(IngressRig.Patience);
-        while (!condition())
-        {
-            await Task.Delay(10, patience.Token);
-        }
     }
 }

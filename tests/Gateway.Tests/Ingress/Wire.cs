@@ -56,4 +56,18 @@ internal static class Wire
             return true;
         }
     }
+
+    /// <summary>Connects, and says whether the connection ends by a reset: at once, or after the connect was told.</summary>
+    internal static async Task<bool> IsResetAsync(this Socket socket, System.Net.EndPoint remote)
+    {
+        try
+        {
+            await socket.ConnectAsync(remote);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            return true;
+        }
+        return await socket.IsResetAsync();
+    }
 }
