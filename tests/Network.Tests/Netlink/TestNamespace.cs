@@ -1,18 +1,13 @@
-using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 using System.Text.Json;
-using Aggregator.Interop;
+using Aggregator.Lab.Topology;
 using Aggregator.Processes;
-using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Aggregator.Network.Tests.Netlink;
 
 /// <summary>An own network namespace with a unique name, gone after <see cref="DisposeAsync"/>. Its loopback is up.</summary>
-internal sealed partial class TestNamespace : IAsyncDisposable
+internal sealed class TestNamespace : IAsyncDisposable
 {
-    private const int NewNetwork = 0x40000000;
-
     internal string Name { get; } = $"agg-sys-{Environment.ProcessId:x}-{Guid.NewGuid().ToString("N")[..6]}";
 
     internal static async Task<TestNamespace> CreateAsync()
@@ -52,34 +47,9 @@ internal sealed partial class TestNamespace : IAsyncDisposable
     }
 
     /// <summary>Runs on a thread of the namespace; sockets that are made there stay there.</summary>
-    internal T Run<T>(Func<T> work)
-    {
-        T result = default!;
-        ExceptionDispatchInfo? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                using SafeFileHandle handle = File.OpenHandle("/run/netns/" + Name);
-                result = EnterNamespace(handle, NewNetwork) == 0 ? work() : throw Libc.Error("setns");
-            }
-            catch (Exception e)
-            {
-                failure = ExceptionDispatchInfo.Capture(e);
-            }
-        });
-        thread.Start();
-        thread.Join();
-        failure?.Throw();
-        return result;
-    }
+    internal T Run<T>(Func<T> work) => NetworkNamespace.Run(Name, work);
 
-    internal void SetSysctl(string name, string value)
-        => Run(() =>
-        {
-            File.WriteAllText("/proc/sys/" + name.Replace('.', '/'), value);
-            return 0;
-        });
+    internal void SetSysctl(string name, string value) => NetworkNamespace.SetSysctls(Name, [(name.Replace('.', '/'), value)]);
 
     public async ValueTask DisposeAsync() => await Tool.RunAsync("ip", ["netns", "delete", Name]);
 
@@ -88,7 +58,4 @@ internal sealed partial class TestNamespace : IAsyncDisposable
         ToolResult result = await Tool.RunAsync(program, arguments);
         return result.ExitCode == 0 ? result.Output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {result.Error}");
     }
-
-    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
-    private static partial int EnterNamespace(SafeFileHandle handle, int kind);
 }
