@@ -20,6 +20,9 @@ internal sealed partial class NetlinkSocket
     private readonly byte[] _request = new byte[RequestBytes];
     private uint _sequence;
 
+    /// <summary>Dumps that were taken again because their table changed under way.</summary>
+    internal int RepeatedDumps { get; private set; }
+
     /// <summary>Sends a request with NLM_F_ACK and waits for its acknowledgement; messages before it go to <paramref name="reply"/>.</summary>
     internal async ValueTask<NetlinkResult> RequestAsync<TState>(
         TState state, NetlinkRequest<TState> request, NetlinkReply<TState>? reply = null, CancellationToken cancel = default)
@@ -70,6 +73,8 @@ internal sealed partial class NetlinkSocket
                 {
                     return items;
                 }
+
+                RepeatedDumps++;
             }
 
             throw new NetlinkException(what, new NetlinkResult(Libc.EAGAIN, "the table changed during every dump"));

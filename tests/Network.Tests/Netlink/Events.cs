@@ -5,7 +5,7 @@ namespace Aggregator.Network.Tests.Netlink;
 internal static class Events
 {
     /// <summary>How long an event of the kernel may take before a test counts it as missing; no threshold of performance.</summary>
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>The next event of a kind that is as wanted; others are passed over.</summary>
     internal static async Task<T> NextAsync<T>(this IAsyncEnumerator<object> events, Func<T, bool> wanted)
