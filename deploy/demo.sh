@@ -62,7 +62,7 @@ clean_up() {
   done
   if [ -n "$work" ]; then
     # Normally finds nothing: netlab takes its namespaces away as it ends.
-    [ ! -x "$work/netlab/netlab" ] || "$work/netlab/netlab" sweep >/dev/null 2>&1
+    [ ! -x "$work/netlab/netlab" ] || "$work/netlab/netlab" clean >/dev/null 2>&1
     rm -rf "$work"
   fi
   exit "$status"

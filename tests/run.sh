@@ -21,7 +21,7 @@ mkdir "$results" "$TMPDIR"
 netlab="$repository/tests/Lab/bin/Release/net10.0/netlab"
 # Only the namespaces of labs whose owner is gone: somebody else's lab on this host stays.
 sweep() {
-  [ ! -x "$netlab" ] || "$netlab" sweep
+  [ ! -x "$netlab" ] || "$netlab" clean
 }
 clean_up() {
   sweep
