@@ -238,7 +238,7 @@ internal sealed partial class HostApplier : IDisposable
 
         internal void Add(SysctlProblem problem) => Add(new HostWarning("sysctl", problem.ToString()));
 
-        internal void Add(HostOperation operation, NetlinkResult result) => Add(result.Errno is Libc.EPERM or Libc.EACCES
+        internal void Add(HostOperation operation, NetlinkResult result) => Add(result.Errno == Libc.EPERM
             ? new HostWarning("no-net-admin", "routes, rules and MPTCP endpoints cannot be set: the gateway lacks CAP_NET_ADMIN; run it as root or give it this capability")
             : new HostWarning("host", $"{operation}: {result}"));
     }

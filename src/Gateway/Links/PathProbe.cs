@@ -4,8 +4,8 @@ using Aggregator.Settings;
 namespace Aggregator.Gateway.Links;
 
 /// <summary>
-/// Asks the VPS over one WAN, again and again, and tells what it learns. ICMP echo; where no echo is ever answered but the VPS's TCP port
-/// answers, connections to it (a refusal is an answer too).
+/// Asks the VPS over one WAN, again and again, and tells what it learns. ICMP echo; as long as no echo was ever answered, and when echoes
+/// are missed, also connections to the VPS's TCP port (a refusal is an answer too). Where only the port answers, echoes are given up.
 /// </summary>
 internal sealed class PathProbe(ProbePath path, TimeProvider time, Action<PathHealth> report)
 {
@@ -14,6 +14,10 @@ internal sealed class PathProbe(ProbePath path, TimeProvider time, Action<PathHe
 
     /// <summary>A connection a second would be much for the peer's log.</summary>
     private static readonly TimeSpan IdleConnects = TimeSpan.FromSeconds(2);
+
+    private const double LeastConnectMs = 400;
+
+    private const string NoAnswer = "no answer from the VPS";
 
     /// <summary>After so many answers by TCP without one by ICMP, ICMP is taken as blocked on this path.</summary>
     private const int ConnectsToGiveUpEcho = 5;
@@ -24,6 +28,7 @@ internal sealed class PathProbe(ProbePath path, TimeProvider time, Action<PathHe
     private readonly ProbeTracker _tracker = new();
     private bool _echoAnswered;
     private int _connectAnswers;
+    private Task<TimeSpan>? _connecting;
 
     private bool EchoGivenUp => !_echoAnswered && _connectAnswers >= ConnectsToGiveUpEcho;
 
@@ -72,69 +77,81 @@ internal sealed class PathProbe(ProbePath path, TimeProvider time, Action<PathHe
         finally
         {
             echo?.Dispose();
+            await EndedAsync(_connecting);
         }
     }
 
     /// <returns>Null when an answer came; else what went wrong.</returns>
     private async Task<string?> AskAsync(EchoSocket? echo, CancellationToken cancellationToken)
     {
-        using var round = new CancellationTokenSource(_tracker.Timeout, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(round.Token, cancellationToken);
-        var asked = new List<Task<TimeSpan>>(2);
-        Task<TimeSpan>? connect = null;
+        if (_connecting is null && (!_echoAnswered || _tracker.Struggling))
+        {
+            _connecting = ConnectAsync(echo is null ? TimeSpan.Zero : EchoHeadStart, cancellationToken);
+        }
+
+        using var pause = new CancellationTokenSource(_tracker.Timeout, time);
+        using var round = CancellationTokenSource.CreateLinkedTokenSource(pause.Token, cancellationToken);
+        Task<TimeSpan>? echoed = null;
+        var end = Task.Delay(Timeout.InfiniteTimeSpan, time, round.Token);
         try
         {
             if (echo is not null)
             {
-                await echo.SendAsync(both.Token);
-                asked.Add(echo.ReceiveAsync(both.Token).AsTask());
+                await echo.SendAsync(round.Token);
+                echoed = echo.ReceiveAsync(round.Token).AsTask();
             }
 
-            if (!_echoAnswered)
+            string problem = NoAnswer;
+            while (true)
             {
-                connect = ConnectAsync(echo is null ? TimeSpan.Zero : EchoHeadStart, both.Token);
-                asked.Add(connect);
-            }
+                // A connection goes on through later rounds: on a slow path it takes longer than one of them.
+                var first = await Task.WhenAny(echoed ?? end, _connecting ?? end, end);
+                if (first == end)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    return problem;
+                }
 
-            Exception? failure = null;
-            while (asked.Count > 0)
-            {
-                var first = await Task.WhenAny(asked);
-                asked.Remove(first);
+                var answered = (Task<TimeSpan>)first;
+                bool byEcho = answered == echoed;
+                if (byEcho)
+                {
+                    echoed = null;
+                }
+                else
+                {
+                    _connecting = null;
+                }
+
                 try
                 {
-                    _tracker.Answered(await first);
-                    _echoAnswered |= first != connect;
-                    _connectAnswers += first == connect ? 1 : 0;
+                    _tracker.Answered(await answered);
+                    _echoAnswered |= byEcho;
+                    _connectAnswers += byEcho ? 0 : 1;
                     return null;
                 }
                 catch (Exception e) when (e is SocketException or OperationCanceledException)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    failure = failure as SocketException ?? e;
+                    problem = e is SocketException error ? Reason.Of(error) : problem;
                 }
             }
-
-            return failure is SocketException error ? Reason.Of(error) : "no answer from the VPS";
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return "no answer from the VPS";
         }
         finally
         {
-            await both.CancelAsync();
-            foreach (var task in asked)
-            {
-                // Ended by the cancellation above; its outcome is of no interest, but it must not be left running on a shared buffer.
-                await task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            }
+            await round.CancelAsync();
+            await EndedAsync(echoed);
+            await EndedAsync(end);
         }
     }
 
     private async Task<TimeSpan> ConnectAsync(TimeSpan after, CancellationToken cancellationToken)
     {
-        await Task.Delay(after, time, cancellationToken);
+        // Long enough for one answer, short enough that a SYN lost in an outage is not what the return waits for.
+        var longest = after + TimeSpan.FromMilliseconds(Math.Max(2 * _tracker.AnswerTime.TotalMilliseconds, LeastConnectMs));
+        using var limit = new CancellationTokenSource(longest, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        await Task.Delay(after, time, both.Token);
         using var socket = new Socket(path.Target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         WanSocket.Bind(socket, path.Interface, path.Source);
         // Gone without a trace: no TIME_WAIT for a probe.
@@ -142,7 +159,7 @@ internal sealed class PathProbe(ProbePath path, TimeProvider time, Action<PathHe
         long departure = time.GetTimestamp();
         try
         {
-            await socket.ConnectAsync(path.Target, cancellationToken);
+            await socket.ConnectAsync(path.Target, both.Token);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
         {
@@ -150,5 +167,14 @@ internal sealed class PathProbe(ProbePath path, TimeProvider time, Action<PathHe
         }
 
         return time.GetElapsedTime(departure);
+    }
+
+    /// <summary>Waits for a task that was cancelled; how it ended is of no interest, but it must not run on with what others use.</summary>
+    private static async Task EndedAsync(Task? task)
+    {
+        if (task is not null)
+        {
+            await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
     }
 }

@@ -57,8 +57,11 @@ internal sealed class ProbeTracker
         }
     }
 
-    // RFC 6298's estimator; the floor because a home line's queue fills faster than the variation grows.
-    private TimeSpan AnswerTime => _smoothedMs is { } ms
+    /// <summary>Probes are being missed, or were never answered.</summary>
+    internal bool Struggling => _state == LinkState.Down || _misses >= MissesToDown - 1;
+
+    /// <summary>Within which an answer is to be expected. RFC 6298's estimator; the floor because a home line's queue fills faster than the variation grows.</summary>
+    internal TimeSpan AnswerTime => _smoothedMs is { } ms
         ? TimeSpan.FromMilliseconds(Math.Clamp(ms + (4 * _variationMs) + 50, LeastTimeout.TotalMilliseconds, MostTimeout.TotalMilliseconds))
         : FirstTimeout;
 

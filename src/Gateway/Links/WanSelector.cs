@@ -8,7 +8,8 @@ namespace Aggregator.Gateway.Links;
 /// The first subflow of a connection starts over the quickest WAN: of the active ones that are up, that with the lowest round trip; a backup
 /// only when no active one is up. All WANs share the load whatever starts it: the other subflows join at once.
 /// </summary>
-internal sealed class WanSelector(LinkMonitor monitor) : IWanSelector
+/// <param name="current">The latest snapshot.</param>
+internal sealed class WanSelector(Func<LinkSnapshot> current) : IWanSelector
 {
     /// <summary>Another WAN takes over only when it is quicker by this factor, so that two alike do not take turns.</summary>
     private const double Hysteresis = 0.8;
@@ -20,7 +21,7 @@ internal sealed class WanSelector(LinkMonitor monitor) : IWanSelector
         Link? best = null;
         var bestRank = Rank.None;
         double bestRtt = double.PositiveInfinity;
-        foreach (var link in monitor.Current.Links)
+        foreach (var link in current().Links)
         {
             var rank = RankOf(link);
             if (rank == Rank.None || !TryPath(link, family, out var candidate) || tried.Contains(candidate))
@@ -56,7 +57,7 @@ internal sealed class WanSelector(LinkMonitor monitor) : IWanSelector
 
     public bool IsUsable(in WanPath path)
     {
-        foreach (var link in monitor.Current.Links)
+        foreach (var link in current().Links)
         {
             if (link.Interface == path.Interface)
             {

@@ -19,6 +19,8 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
     /// <summary>What somebody else changed without an event that we see (sysctls, nft, MPTCP endpoints) is put right within this time.</summary>
     private static readonly TimeSpan Recheck = TimeSpan.FromSeconds(15);
 
+    private static readonly TimeSpan RetryAfterRefusal = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(1);
 
     private readonly GatewayConfig _config;
@@ -44,7 +46,7 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         _logger = loggers.CreateLogger<HostController>();
         Links = new LinkMonitor(config, time, loggers.CreateLogger<LinkMonitor>());
         _prober = new PathProber(Links, time, loggers.CreateLogger<PathProber>());
-        Selector = new WanSelector(Links);
+        Selector = new WanSelector(() => Links.Current);
     }
 
     internal LinkMonitor Links { get; }
@@ -148,8 +150,9 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
             var pause = Recheck;
             try
             {
-                await DecideAsync(facts, applier, stop);
+                bool complete = await DecideAsync(facts, applier, stop);
                 _applied.TrySetResult();
+                pause = complete ? Recheck : RetryAfterRefusal;
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -165,7 +168,8 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         }
     }
 
-    private async Task DecideAsync(HostFacts facts, HostApplier applier, CancellationToken stop)
+    /// <returns>False: the kernel refused something that it may take a moment later (a gateway whose network is still coming).</returns>
+    private async Task<bool> DecideAsync(HostFacts facts, HostApplier applier, CancellationToken stop)
     {
         var inputs = _inputs;
         var links = Links.Current;
@@ -189,6 +193,7 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         }
 
         _report = new HostReport(warnings, [.. outcome.Settings], desired);
+        return outcome.Warnings.Count == 0;
     }
 
     private async Task WaitAsync(TimeSpan longest, CancellationToken stop)
