@@ -19,9 +19,7 @@ public sealed class FlowTests : GrpcTestBase
         int room = Limit - 16;
         EchoMessage answer = await Client.UnaryAsync(new EchoMessage { Data = Bytes(room) });
         answer.Data.Length.ShouldBe(room);
-        RpcException refused = await FailsAsync(
-            () => Client.UnaryAsync(new EchoMessage { Data = Bytes(Limit) }).ResponseAsync, StatusCode.ResourceExhausted);
-        refused.Status.Detail.ShouldContain("4194304");
+        await FailsAsync(() => Client.UnaryAsync(new EchoMessage { Data = Bytes(Limit) }).ResponseAsync, StatusCode.ResourceExhausted);
         await FailsAsync(
             () => Client.UnaryAsync(new EchoMessage { Order = "large", Number = Limit }).ResponseAsync, StatusCode.ResourceExhausted);
         Host.Logs.Errors.ShouldBeEmpty();

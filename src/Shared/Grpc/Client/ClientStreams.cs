@@ -52,34 +52,34 @@ internal sealed class ClientStreamWriter<TRequest, TResponse>(ClientCall<TReques
     public Task WriteAsync(TRequest message, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(message);
-        return Start("write the message", () => SendAsync(message, cancellationToken));
+        lock (_gate)
+        {
+            return Refusal("write the message") is { } refusal
+                ? Task.FromException(refusal)
+                : _pending = SendAsync(message, cancellationToken);
+        }
     }
 
-    public Task CompleteAsync() => Start("complete the stream", () =>
-    {
-        _complete = true;
-        content.Complete();
-        return Task.CompletedTask;
-    });
-
-    private Task Start(string what, Func<Task> action)
+    public Task CompleteAsync()
     {
         lock (_gate)
         {
-            if (_complete)
+            if (Refusal("complete the stream") is { } refusal)
             {
-                return Task.FromException(new InvalidOperationException("Request stream has already been completed."));
+                return Task.FromException(refusal);
             }
 
-            if (!_pending.IsCompleted)
-            {
-                return Task.FromException(
-                    new InvalidOperationException($"Can't {what} because the previous write is in progress."));
-            }
-
-            return _pending = action();
+            _complete = true;
         }
+
+        content.Complete();
+        return Task.CompletedTask;
     }
+
+    private InvalidOperationException? Refusal(string what) =>
+        _complete ? new InvalidOperationException("Request stream has already been completed.")
+        : !_pending.IsCompleted ? new InvalidOperationException($"Can't {what} because the previous write is in progress.")
+        : null;
 
     private async Task SendAsync(TRequest message, CancellationToken cancellationToken)
     {

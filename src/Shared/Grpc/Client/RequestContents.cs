@@ -33,7 +33,10 @@ internal sealed class MessageContent : HttpContent
 internal sealed class StreamContent : HttpContent
 {
     private readonly Lock _gate = new();
-    private readonly TaskCompletionSource _complete = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Continues inline: the end of the stream is on its way when <see cref="Complete"/> returns, so that a
+    /// caller who disposes the call right after it does not reset a stream that he has ended.</summary>
+    private readonly TaskCompletionSource _complete = new();
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Stream? _stream;
     private bool _written;

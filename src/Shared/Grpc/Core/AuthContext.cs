@@ -19,11 +19,11 @@ public class AuthProperty
 
     public byte[] ValueBytes => [.. _value];
 
-    public static AuthProperty Create(string name, byte[] value)
+    public static AuthProperty Create(string name, byte[] valueBytes)
     {
         ArgumentNullException.ThrowIfNull(name);
-        ArgumentNullException.ThrowIfNull(value);
-        return new AuthProperty(name, [.. value]);
+        ArgumentNullException.ThrowIfNull(valueBytes);
+        return new AuthProperty(name, [.. valueBytes]);
     }
 }
 
