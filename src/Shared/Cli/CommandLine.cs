@@ -63,6 +63,12 @@ internal static class CommandLine
             await invocation.Error.WriteLineAsync($"{name}: {e.Message}");
             return ExitCode.Failed;
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The system said no (a full disk, a closed pipe, a right that is missing): nothing of ours to report.
+            await invocation.Error.WriteLineAsync($"{name}: {OneLine(e.Message)}");
+            return ExitCode.Failed;
+        }
         catch (OperationCanceledException)
         {
             await invocation.Error.WriteLineAsync($"{name}: interrupted");

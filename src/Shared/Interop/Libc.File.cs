@@ -34,6 +34,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int unlink(string path);
 
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int chown(string path, uint owner, uint group);
+
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int fchown(SafeHandle descriptor, uint owner, uint group);
 

@@ -16,6 +16,9 @@ internal readonly record struct Parsed<T>(T? Value, string? Problem)
 /// </summary>
 internal sealed class MapReader(string file, YamlMap map, string prefix, List<SettingError> errors)
 {
+    /// <summary>Characters of the user's text that an error repeats.</summary>
+    private const int MaxShown = 60;
+
     private readonly HashSet<string> _known = [];
 
     internal int Line => map.Line;
@@ -155,8 +158,9 @@ internal sealed class MapReader(string file, YamlMap map, string prefix, List<Se
 
     private static string Shorten(string text)
     {
-        string line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
-        return line.Length <= 60 ? line : line[..57] + "...";
+        // Cut first: the text may come from the network and be long.
+        string start = text.Length <= MaxShown ? text : text[..(MaxShown - 3)] + "...";
+        return string.Concat(start.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? ' ' : c));
     }
 
     private YamlEntry? Find(string key) => map.Entries.FirstOrDefault(e => e.Key == key);

@@ -12,19 +12,47 @@ internal static class StateDirectory
     /// <exception cref="StateException">It cannot be made, or others could replace files in it.</exception>
     internal static void Ensure(string path)
     {
+        UnixFileMode mode;
         try
         {
-            // Does nothing where the directory exists.
-            Directory.CreateDirectory(path, OwnerOnly);
+            if (!Directory.Exists(path))
+            {
+                Directory.CreateDirectory(path, OwnerOnly);
+                GiveToOwnerOfParent(path);
+            }
+
+            mode = File.GetUnixFileMode(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException e)
+        {
+            throw NotAllowed(path, e);
+        }
+        catch (IOException e)
         {
             throw new StateException(path, $"the directory cannot be made ({Reason.Of(e)}); make it yourself or choose another `state`", e);
         }
 
-        if ((File.GetUnixFileMode(path) & OthersMayWrite) != 0)
+        if ((mode & OthersMayWrite) != 0)
         {
             throw new StateException(path, $"other users may write into this directory; make it private with `chmod 700 {path}`");
+        }
+    }
+
+    /// <summary>Paths of the files in <paramref name="path"/> that match, at most <paramref name="max"/>.</summary>
+    /// <exception cref="StateException">The directory cannot be read.</exception>
+    internal static IReadOnlyList<string> Files(string path, string pattern, int max)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(path, pattern).Take(max)];
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw NotAllowed(path, e);
+        }
+        catch (IOException e)
+        {
+            throw new StateException(path, $"the directory cannot be read ({Reason.Of(e)})", e);
         }
     }
 
@@ -41,4 +69,16 @@ internal static class StateDirectory
 
         return stat.Uid == 0 ? null : (stat.Uid, stat.Gid);
     }
+
+    private static void GiveToOwnerOfParent(string path)
+    {
+        string parent = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+        if (OwnerForNewFiles(parent) is var (uid, gid) && Libc.chown(path, uid, gid) != 0)
+        {
+            throw Libc.Error("chown");
+        }
+    }
+
+    private static StateException NotAllowed(string path, Exception e) =>
+        new(path, "permission denied; run this as root or as the owner of `state`", e);
 }

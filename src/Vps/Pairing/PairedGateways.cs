@@ -122,7 +122,7 @@ internal sealed class PairedGateways
     {
         var byPin = new Dictionary<KeyPin, PairedGateway>();
         var problems = ImmutableArray.CreateBuilder<StateException>();
-        foreach (string path in Directory.EnumerateFiles(_directory, PairedGatewayFile.Pattern).Take(MaxGateways).Order(StringComparer.Ordinal))
+        foreach (string path in StateDirectory.Files(_directory, PairedGatewayFile.Pattern, MaxGateways).Order(StringComparer.Ordinal))
         {
             try
             {

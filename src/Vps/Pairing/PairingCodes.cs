@@ -72,7 +72,7 @@ internal sealed class PairingCodes
     {
         var now = _time.GetUtcNow();
         var open = new List<OpenCode>();
-        foreach (string path in Directory.EnumerateFiles(_directory, "*" + Extension).Take(2 * MaxCodes))
+        foreach (string path in StateDirectory.Files(_directory, "*" + Extension, 2 * MaxCodes))
         {
             var code = TryRead(path);
             if (code is null || code.Expires <= now)
