@@ -4,11 +4,14 @@ using Aggregator.Relay;
 namespace Aggregator.Gateway.Ingress;
 
 /// <summary>
-/// The bytes of a client's request, from the first that came, in one piece and bounded. A buffer is taken when the first bytes are there, not before:
-/// a connection that says nothing holds none.
+/// The bytes of a client's request, from the first that came, in one piece and bounded. A buffer is taken when the first bytes are there, not before,
+/// and grows with what came: a connection that says nothing holds none, and who wants us to hold much must send much.
 /// </summary>
 internal sealed class HandshakeBuffer(int maxBytes) : IDisposable
 {
+    /// <summary>The whole of a usual request.</summary>
+    private const int FirstBytes = 512;
+
     private byte[]? _bytes;
     private int _start;
     private int _end;
@@ -24,18 +27,10 @@ internal sealed class HandshakeBuffer(int maxBytes) : IDisposable
         {
             return FillResult.Full;
         }
-        if (_bytes is null)
-        {
-            await stream.WaitToReadAsync(cancellationToken);
-            _bytes = ArrayPool<byte>.Shared.Rent(maxBytes);
-        }
-        else if (_end >= maxBytes)
-        {
-            _bytes.AsSpan(_start.._end).CopyTo(_bytes);
-            _end -= _start;
-            _start = 0;
-        }
-        int count = await stream.ReadAsync(_bytes.AsMemory(_end, maxBytes - _end), cancellationToken);
+        await stream.WaitToReadAsync(cancellationToken);
+        MakeRoom();
+        int limit = Math.Min(_bytes!.Length, maxBytes);
+        int count = await stream.ReadAsync(_bytes.AsMemory(_end, limit - _end), cancellationToken);
         _end += count;
         return count == 0 ? FillResult.Ended : FillResult.Filled;
     }
@@ -47,15 +42,42 @@ internal sealed class HandshakeBuffer(int maxBytes) : IDisposable
         _start += count;
     }
 
+    private void MakeRoom()
+    {
+        if (_bytes is not { } bytes)
+        {
+            _bytes = ArrayPool<byte>.Shared.Rent(Math.Min(FirstBytes, maxBytes));
+            return;
+        }
+        int length = _end - _start;
+        if (_end < Math.Min(bytes.Length, maxBytes))
+        {
+            return;
+        }
+        // Full to the end: over the consumed part where there is one, else into twice the room.
+        byte[] roomier = _start > 0 ? bytes : ArrayPool<byte>.Shared.Rent(Math.Min(2 * bytes.Length, maxBytes));
+        bytes.AsSpan(_start, length).CopyTo(roomier);
+        if (roomier != bytes)
+        {
+            Release(bytes, _end);
+        }
+        (_bytes, _start, _end) = (roomier, 0, length);
+    }
+
+    // User names and passwords went through it.
+    private static void Release(byte[] bytes, int used)
+    {
+        bytes.AsSpan(0, used).Clear();
+        ArrayPool<byte>.Shared.Return(bytes);
+    }
+
     public void Dispose()
     {
         if (_bytes is { } bytes)
         {
-            // User names and passwords went through it.
-            bytes.AsSpan(0, _end).Clear();
+            Release(bytes, _end);
             _bytes = null;
             _start = _end = 0;
-            ArrayPool<byte>.Shared.Return(bytes);
         }
     }
 }

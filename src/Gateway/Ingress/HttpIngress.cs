@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Aggregator.Flows;
 using Aggregator.Relay;
 
 namespace Aggregator.Gateway.Ingress;
@@ -35,32 +36,39 @@ internal sealed class HttpIngress(IPEndPoint listen, IngressContext context) : I
             return;
         }
         using var buffer = new HandshakeBuffer(context.Limits.MaxHttpHeadBytes);
+        if (await ShakeHandsAsync(client, remote, buffer, stopping) is { } target)
+        {
+            await FlowRun.RunAnsweredAsync(
+                context, Name, client, remote, target, buffer,
+                reply => client.WriteAsync(HttpAnswer.For(reply.Result).Bytes, CancellationToken.None));
+        }
+    }
+
+    /// <summary>Null: there is no request, and all that was to be said about it is said. By itself, so that a flow holds nothing of it.</summary>
+    private async ValueTask<FlowTarget?> ShakeHandsAsync(SocketByteStream client, EndPoint remote, HandshakeBuffer buffer, CancellationToken stopping)
+    {
         var handshake = new HttpHandshake(client, buffer);
         using var deadline = new CancellationTokenSource(context.Limits.HandshakeTimeout, context.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
         try
         {
-            if (!await handshake.RunAsync(either.Token))
+            if (await handshake.RunAsync(either.Token))
             {
-                await RefuseAsync(client, remote, handshake.Answer, handshake.IsHead, stopping);
-                return;
+                return handshake.Target;
             }
+            await RefuseAsync(client, remote, handshake.Answer, handshake.IsHead, stopping);
         }
         catch (IOException e)
         {
             context.Logger.ClientGone(Name, remote, e.Message);
-            return;
         }
         catch (OperationCanceledException)
         {
             // A client that never said a word (a connection kept in reserve) is not told off.
             HttpAnswer? answer = buffer.Unread.IsEmpty || stopping.IsCancellationRequested ? null : HttpAnswer.Timeout;
             await RefuseAsync(client, remote, answer, headOnly: false, stopping);
-            return;
         }
-        await FlowRun.RunAnsweredAsync(
-            context, Name, client, remote, handshake.Target, buffer,
-            reply => client.WriteAsync(HttpAnswer.For(reply.Result).Bytes, CancellationToken.None));
+        return null;
     }
 
     private async ValueTask RefuseAsync(SocketByteStream client, EndPoint remote, HttpAnswer? answer, bool headOnly, CancellationToken stopping)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Aggregator.Flows;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Relay;
@@ -39,24 +40,33 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
             return;
         }
         using var buffer = new HandshakeBuffer(context.Limits.MaxSocksBytes);
+        if (await ShakeHandsAsync(client, remote, buffer, stopping) is { } target)
+        {
+            await FlowRun.RunAnsweredAsync(context, Name, client, remote, target, buffer, reply => AnswerAsync(client, reply));
+        }
+    }
+
+    /// <summary>Null: there is no request, and all that was to be said about it is said. By itself, so that a flow holds nothing of it.</summary>
+    private async ValueTask<FlowTarget?> ShakeHandsAsync(SocketByteStream client, EndPoint remote, HandshakeBuffer buffer, CancellationToken stopping)
+    {
         var handshake = new SocksHandshake(client, buffer, _users);
         using var deadline = new CancellationTokenSource(context.Limits.HandshakeTimeout, context.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
         try
         {
-            if (!await handshake.RunAsync(either.Token))
+            if (await handshake.RunAsync(either.Token))
             {
-                Report(handshake, remote);
-                await OrderlyClose.EndAsync(client, context.Time, stopping);
-                return;
+                return handshake.Target;
             }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             context.Logger.BadRequest(Name, remote, e is IOException ? e.Message : "its request took too long");
-            return;
+            return null;
         }
-        await FlowRun.RunAnsweredAsync(context, Name, client, remote, handshake.Target, buffer, reply => AnswerAsync(client, reply));
+        Report(handshake, remote);
+        await OrderlyClose.EndAsync(client, context.Time, stopping);
+        return null;
     }
 
     private static async ValueTask AnswerAsync(SocketByteStream client, OpenReply reply)

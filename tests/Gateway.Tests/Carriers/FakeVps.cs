@@ -15,12 +15,14 @@ internal sealed class FakeVps : IAsyncDisposable
 {
     private readonly IdentityKey _identity;
     private readonly ConcurrentDictionary<IByteStream, Socket> _connections = new();
+    private readonly bool _mptcp;
     private Socket _listener;
     private Task _loop;
 
-    private FakeVps(IdentityKey identity)
+    private FakeVps(IdentityKey identity, bool mptcp)
     {
         _identity = identity;
+        _mptcp = mptcp;
         _listener = Listen(0);
         Port = (ushort)((IPEndPoint)_listener.LocalEndPoint!).Port;
         _loop = AcceptAsync(_listener);
@@ -43,7 +45,7 @@ internal sealed class FakeVps : IAsyncDisposable
 
     internal IEnumerable<IPEndPoint> Peers => _connections.Values.Select(s => (IPEndPoint)s.RemoteEndPoint!);
 
-    internal static FakeVps Start() => new(IdentityKey.CreateEphemeral());
+    internal static FakeVps Start(bool mptcp = true) => new(IdentityKey.CreateEphemeral(), mptcp);
 
     /// <summary>As a crash looks to the peers: everything is reset and nobody listens.</summary>
     internal async Task StopAsync()
@@ -73,13 +75,10 @@ internal sealed class FakeVps : IAsyncDisposable
         _identity.Dispose();
     }
 
-    private static Socket Listen(int port)
+    private Socket Listen(int port)
     {
-        Socket listener = MptcpSocket.Create(AddressFamily.InterNetwork);
-        listener.SetRawSocketOption(1, 2, BitConverter.GetBytes(1));
-        listener.Bind(new IPEndPoint(IPAddress.Any, port));
-        listener.Listen(4096);
-        return listener;
+        var any = new IPEndPoint(IPAddress.Any, port);
+        return _mptcp ? MptcpSocket.Listen(any, 4096) : TcpSocket.Listen(any, 4096);
     }
 
     private async Task AcceptAsync(Socket listener)

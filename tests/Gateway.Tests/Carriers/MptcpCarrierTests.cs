@@ -127,6 +127,32 @@ public sealed class MptcpCarrierTests
         (await rig.EchoAsync()).ShouldBe(OpenResult.Opened);
     }
 
+    [Fact]
+    public async Task The_kernel_s_view_of_all_connections_can_be_had()
+    {
+        await using FakeVps vps = FakeVps.Start();
+        await using var rig = new CarrierRig(vps.Target, limits: CarrierLimits.Default with { MaxSampled = 5 });
+        await rig.ReadyAsync();
+        CarrierSample sample = rig.Carrier.Sample();
+        (sample.Connections, sample.Sampled, sample.FellBack).ShouldBe((8, 5, 0));
+        sample.Established.ShouldBe([new KeyValuePair<IPAddress, int>(IPAddress.Loopback, 5)]);
+        sample.Joining.ShouldBeEmpty();
+    }
+
+    /// <summary>A peer that speaks TCP only, as behind a box that strips MPTCP.</summary>
+    [Fact]
+    public async Task A_connection_that_fell_back_to_TCP_works_and_is_counted()
+    {
+        await using FakeVps vps = FakeVps.Start(mptcp: false);
+        await using var rig = new CarrierRig(vps.Target);
+        await rig.ReadyAsync();
+        (await rig.EchoAsync()).ShouldBe(OpenResult.Opened);
+        await rig.ReadyAsync();
+        CarrierSample sample = rig.Carrier.Sample();
+        sample.FellBack.ShouldBe(sample.Sampled);
+        sample.Established[IPAddress.Loopback].ShouldBe(sample.Sampled);
+    }
+
     [Theory]
     [InlineData(NodeReachability.Unpaired)]
     [InlineData(NodeReachability.Unreachable)]
