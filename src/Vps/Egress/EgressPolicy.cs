@@ -35,7 +35,8 @@ internal sealed class EgressPolicy(ImmutableArray<IPNetwork> allowed, IOwnAddres
 
     internal bool Allows(IPAddress address)
     {
-        // What carries an IPv4 address inside is that IPv4 address, for the rules and for the allowances.
+        // ::ffff:a.b.c.d is another spelling of a.b.c.d (RFC 4291 section 2.5.5.2).
+        address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         if (Contains(allowed, address))
         {
             return true;
@@ -70,6 +71,7 @@ internal sealed class EgressPolicy(ImmutableArray<IPNetwork> allowed, IOwnAddres
         return false;
     }
 
+    /// <summary>The IPv4 addresses that a packet to this IPv6 address ends at, or may end at, after translation or out of a tunnel.</summary>
     private static IEnumerable<IPAddress> EmbeddedIPv4(IPAddress address)
     {
         if (address.AddressFamily != AddressFamily.InterNetworkV6)
@@ -80,9 +82,7 @@ internal sealed class EgressPolicy(ImmutableArray<IPNetwork> allowed, IOwnAddres
         byte[] b = address.GetAddressBytes();
         return b switch
         {
-            // ::ffff:a.b.c.d, mapped (RFC 4291 section 2.5.5.2)
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..] => [new IPAddress(b.AsSpan(12))],
-            // ::a.b.c.d, compatible (section 2.5.5.1)
+            // ::a.b.c.d, compatible (RFC 4291 section 2.5.5.1)
             [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ..] => [new IPAddress(b.AsSpan(12))],
             // 64:ff9b::a.b.c.d, NAT64 (RFC 6052)
             [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, ..] => [new IPAddress(b.AsSpan(12))],

@@ -162,9 +162,9 @@ internal sealed class PortListener(
         KeyPin pin;
         try
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-            using var timer = time.CreateTimer(static s => ((CancellationTokenSource)s!).Cancel(), limit, HandshakeTime, Timeout.InfiniteTimeSpan);
-            (stream, pin) = await IntroduceAsync(socket, limit.Token);
+            using var limit = new CancellationTokenSource(HandshakeTime, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, limit.Token);
+            (stream, pin) = await IntroduceAsync(socket, either.Token);
         }
         catch (Exception e) when (e is IOException or AuthenticationException or OperationCanceledException)
         {

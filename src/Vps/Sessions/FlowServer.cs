@@ -69,11 +69,9 @@ internal sealed class FlowServer(Dialer dialer, RelayBudget budget, TimeProvider
                 return null;
             }
 
-            using (var idle = CancellationTokenSource.CreateLinkedTokenSource(stopping))
-            {
-                using var timer = time.CreateTimer(static s => ((CancellationTokenSource)s!).Cancel(), idle, MaxIdle, Timeout.InfiniteTimeSpan);
-                await stream.WaitToReadAsync(idle.Token);
-            }
+            using var idle = new CancellationTokenSource(MaxIdle, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, idle.Token);
+            await stream.WaitToReadAsync(either.Token);
         }
         finally
         {
@@ -169,14 +167,14 @@ internal sealed class FlowServer(Dialer dialer, RelayBudget budget, TimeProvider
     private async Task EndAsync(IByteStream stream, CancellationToken stopping)
     {
         await stream.CompleteWritesAsync(stopping);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        using var timer = time.CreateTimer(static s => ((CancellationTokenSource)s!).Cancel(), limit, DrainTime, Timeout.InfiniteTimeSpan);
+        using var limit = new CancellationTokenSource(DrainTime, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, limit.Token);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
         {
             for (int dropped = 0; dropped < DrainBytes;)
             {
-                int count = await stream.ReadAsync(buffer, limit.Token);
+                int count = await stream.ReadAsync(buffer, either.Token);
                 if (count == 0)
                 {
                     return;

@@ -1,0 +1,116 @@
+using Aggregator.Host;
+using Aggregator.Hosting;
+using Aggregator.Identity;
+using Aggregator.Relay;
+using Aggregator.Vps.Api;
+using Aggregator.Vps.Apply;
+using Aggregator.Vps.Configuration;
+using Aggregator.Vps.Egress;
+using Aggregator.Vps.Listener;
+using Aggregator.Vps.Pairing;
+using Aggregator.Vps.Sessions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Aggregator.Vps.Cli;
+
+/// <summary>The daemon's rooms put together; nothing runs yet and nothing of the host is touched.</summary>
+internal static class VpsApplication
+{
+    internal static WebApplication Build(
+        string configPath,
+        VpsConfig config,
+        IdentityKey identity,
+        PairedGateways paired,
+        HostJournal journal,
+        IReadOnlyList<string> warnings,
+        TimeProvider time)
+    {
+        // The empty builder: no configuration from the environment, no file watchers, only what is named here.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = RootCommandFactory.Name });
+        Log(builder.Logging);
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.ListenLocalApi(config.Api);
+        builder.WebHost.ConfigureKestrel(Limit);
+
+        var services = builder.Services;
+        services.AddRouting();
+        services.AddGrpc();
+        services.AddSingleton(time);
+        services.AddSingleton(identity);
+        services.AddSingleton(paired);
+        services.AddSingleton(new VpsConfigSource(config));
+        services.AddSingleton<KestrelHandoff>();
+        services.AddSingleton<IConnectionListenerFactory>(s => s.GetRequiredService<KestrelHandoff>());
+
+        services.AddSingleton(s => new PairingCodes(config.State, s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<PairingRateLimit>();
+        services.AddSingleton(s => new PairingDesk(
+            s.GetRequiredService<PairingCodes>(),
+            paired,
+            s.GetRequiredService<PairingRateLimit>(),
+            identity.Pin,
+            s.GetRequiredService<TimeProvider>(),
+            s.GetRequiredService<ILogger<PairingDesk>>()));
+
+        services.AddSingleton<IOwnAddresses, OwnAddresses>();
+        services.AddSingleton<INameResolver, NameResolver>();
+        services.AddSingleton<EgressPolicySource>();
+        services.AddSingleton<Dialer>();
+        services.AddSingleton(RelayBudget.ForMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        services.AddSingleton<GatewaySessions>();
+        services.AddSingleton<PlainSessions>();
+        services.AddSingleton<FlowServer>();
+        services.AddSingleton<PortListener>();
+
+        services.AddSingleton(s => new HostSettings(journal, s.GetRequiredService<ILogger<HostSettings>>()));
+        services.AddSingleton(s => new StatusReader(
+            s.GetRequiredService<GatewaySessions>(), paired, s.GetRequiredService<HostSettings>(), identity.Pin, warnings, s.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(s => new Reloader(
+            configPath, s.GetRequiredService<VpsConfigSource>(), s.GetRequiredService<GatewaySessions>(), s.GetRequiredService<ILogger<Reloader>>()));
+
+        var app = builder.Build();
+        app.UseMiddleware<PeerGate>();
+        app.UseRouting();
+        app.MapGrpcService<PairingService>();
+        app.MapGrpcService<ControlService>();
+        app.MapGrpcService<VpsLocalService>();
+        return app;
+    }
+
+    private static void Log(ILoggingBuilder logging)
+    {
+        logging.SetMinimumLevel(LogLevel.Information);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddSimpleConsole(console => console.SingleLine = true);
+        logging.Services.Configure<ConsoleLoggerOptions>(
+            console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    /// <summary>HTTP/2 for peers of whom at most a pairing and one long call are wanted; unknown ones are here too.</summary>
+    private static void Limit(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Listen(HandoffEndPoint.Instance, port => port.Protocols = HttpProtocols.Http2);
+        var limits = kestrel.Limits;
+        limits.MaxRequestHeadersTotalSize = 8 * 1024;
+        limits.MaxRequestHeaderCount = 32;
+        limits.RequestHeadersTimeout = PortListener.HandshakeTime;
+        // The session's request never ends and is silent most of the time; bodies are bounded by the 4 MiB of a gRPC message.
+        limits.MaxRequestBodySize = null;
+        limits.MinRequestBodyDataRate = null;
+        limits.MinResponseDataRate = null;
+        limits.Http2.MaxStreamsPerConnection = 8;
+        limits.Http2.HeaderTableSize = 4 * 1024;
+        limits.Http2.InitialConnectionWindowSize = 128 * 1024;
+        limits.Http2.InitialStreamWindowSize = 96 * 1024;
+        // A gateway that is gone is noticed after 30 + 60 s; one that is silent for less survives.
+        limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
+        limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(60);
+    }
+}
