@@ -141,6 +141,8 @@ internal sealed class NetworkLab : IAsyncDisposable
         }
 
         await Gateway.ConfigureAsync(LabPlan.GatewayWanAddresses(wan.Number, wan.Spec));
+        await Readiness.WaitAsync(Gateway, wan.Interface);
+        await Readiness.WaitAsync(wan.Isp, IspWanInterface);
     }
 
     private async Task BuildAsync()
@@ -171,6 +173,8 @@ internal sealed class NetworkLab : IAsyncDisposable
         {
             await FilterAsync(Gateway, LabPlan.GatewayMasquerade);
         }
+
+        await Task.WhenAll(_hosts.Select(h => Readiness.WaitAsync(h)));
     }
 
     private void BuildWan(int number, WanSpec spec)
