@@ -34,8 +34,8 @@ internal static class PairingClient
             ConnectCallback = (_, _) => ValueTask.FromResult(
                 Interlocked.Exchange(ref only, null) ?? throw new IOException("the connection broke")),
         };
-        // https only names the scheme that the server expects: a stream that is TLS already is taken as it is.
-        using var channel = GrpcChannel.ForAddress("https://aggregator", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        // http as the control session says it: TLS is there already, below what either side's HTTP knows of.
+        using var channel = GrpcChannel.ForAddress("http://vps", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         var proof = PairingCode.Proof(PairingCode.Hash(line.Code), line.Pin, identity.Pin);
         try
         {

@@ -37,14 +37,19 @@ internal sealed class PairingPort : IAsyncDisposable
             key.Pin,
             time,
             NullLogger<PairingDesk>.Instance));
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            listen.Protocols = HttpProtocols.Http2;
-            listen.UseHttps(new TlsHandshakeCallbackOptions
+            // Here Kestrel knows of the TLS, on the VPS it does not; the gateway says `http` to both.
+            kestrel.AllowAlternateSchemes = true;
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
             {
-                OnConnection = _ => ValueTask.FromResult(PinnedTls.ServerOptions(key, PinnedTls.Grpc)),
+                listen.Protocols = HttpProtocols.Http2;
+                listen.UseHttps(new TlsHandshakeCallbackOptions
+                {
+                    OnConnection = _ => ValueTask.FromResult(PinnedTls.ServerOptions(key, PinnedTls.Grpc)),
+                });
             });
-        }));
+        });
         var app = builder.Build();
         app.Use((context, next) =>
         {
