@@ -23,7 +23,10 @@ internal sealed record CarrierLimits
     /// <summary>How long a flow waits in any case: clients have given up by then.</summary>
     internal TimeSpan MaxWait { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>One attempt over one WAN: connect, TLS and greeting. Four round trips of a satellite with a lost SYN fit.</summary>
+    /// <summary>A connect that nobody has answered for so long gets company on the next WAN. A satellite's round trip is 0.6 s.</summary>
+    internal TimeSpan ConnectStagger { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>A connect over one WAN, and the handshake after it, each: a satellite's with a lost packet fits.</summary>
     internal TimeSpan DialTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>One dial over all WANs and addresses that are tried in turn.</summary>

@@ -36,7 +36,7 @@ internal sealed partial class ConnectionPool
         while (_ready.First is { } first)
         {
             _ready.RemoveFirst();
-            if (!first.Value.Readable.IsCompleted && _wans.IsUsable(first.Value.Path))
+            if (!first.Value.Readable.IsCompleted && IsWanted(first.Value))
             {
                 return first.Value;
             }
@@ -44,6 +44,8 @@ internal sealed partial class ConnectionPool
         }
         return null;
     }
+
+    private bool IsWanted(ReadyConnection connection) => _wans.IsUsable(connection.Path) && _dialer.IsCurrent(connection);
 
     private List<ReadyConnection> TakeAll()
     {
@@ -57,7 +59,7 @@ internal sealed partial class ConnectionPool
         for (var node = _ready.First; node is not null;)
         {
             var next = node.Next;
-            if (_time.GetElapsedTime(node.Value.ReadyAt) >= _limits.MaxReadyAge || !_wans.IsUsable(node.Value.Path))
+            if (_time.GetElapsedTime(node.Value.ReadyAt) >= _limits.MaxReadyAge || !IsWanted(node.Value))
             {
                 _ready.Remove(node);
                 dropped.Add(node.Value);

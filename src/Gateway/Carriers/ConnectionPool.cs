@@ -7,7 +7,7 @@ namespace Aggregator.Gateway.Carriers;
 /// Connections to the VPS, ready for flows to come.
 /// Dial (bounded) → ready, oldest first → taken by a flow; a flow that finds none waits in order of arrival for the next that becomes ready.
 /// When dials fail in a row, waiting flows are given up, new ones fail at once, and one dial after another probes with growing pauses.
-/// One lock, never held over a wait or a call to the outside other than the WAN selector.
+/// One lock, never held over a wait or a call to the outside, but for asking whether a connection's WAN and VPS are still wanted.
 /// </summary>
 internal sealed partial class ConnectionPool : IAsyncDisposable
 {

@@ -11,6 +11,9 @@ internal interface ILaneDialer
 {
     /// <exception cref="DialException">None could be made.</exception>
     Task<ReadyConnection> DialAsync(CancellationToken cancellationToken);
+
+    /// <summary>Whether a connection leads to the VPS that is paired now.</summary>
+    bool IsCurrent(ReadyConnection connection);
 }
 
 /// <summary>
@@ -22,6 +25,8 @@ internal sealed class LaneDialer(
     VpsConnector connector, Func<VpsTarget?> target, IdentityKey identity, INodeState node, bool encrypt, TimeProvider time) : ILaneDialer
 {
     private Prepared? _prepared;
+
+    public bool IsCurrent(ReadyConnection connection) => target() is { } vps && vps.Pin == connection.Vps;
 
     public Task<ReadyConnection> DialAsync(CancellationToken cancellationToken)
     {
@@ -40,7 +45,7 @@ internal sealed class LaneDialer(
                 IByteStream stream = plain is null
                     ? await TlsByteStream.ConnectAsync(socket, prepared.Tls, token)
                     : await PrefaceAsync(socket, plain, token);
-                return await GreetAsync(stream, socket, path, token);
+                return await GreetAsync(stream, socket, path, vps.Pin, token);
             },
             cancellationToken);
     }
@@ -54,7 +59,8 @@ internal sealed class LaneDialer(
         return stream;
     }
 
-    private async Task<ReadyConnection> GreetAsync(IByteStream stream, Socket socket, WanPath path, CancellationToken cancellationToken)
+    private async Task<ReadyConnection> GreetAsync(
+        IByteStream stream, Socket socket, WanPath path, KeyPin vps, CancellationToken cancellationToken)
     {
         try
         {
@@ -62,7 +68,7 @@ internal sealed class LaneDialer(
             {
                 throw new DialException("the VPS has too many connections of this gateway waiting", OpenResult.Busy);
             }
-            return new ReadyConnection(stream, socket, path, time.GetTimestamp());
+            return new ReadyConnection(stream, socket, path, vps, time.GetTimestamp());
         }
         catch
         {

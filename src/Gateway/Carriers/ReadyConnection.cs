@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Aggregator.Identity;
 using Aggregator.Relay;
 
 namespace Aggregator.Gateway.Carriers;
@@ -9,11 +10,12 @@ namespace Aggregator.Gateway.Carriers;
 /// </summary>
 internal sealed class ReadyConnection
 {
-    internal ReadyConnection(IByteStream stream, Socket socket, WanPath path, long readyAt)
+    internal ReadyConnection(IByteStream stream, Socket socket, WanPath path, KeyPin vps, long readyAt)
     {
         Stream = stream;
         Socket = socket;
         Path = path;
+        Vps = vps;
         ReadyAt = readyAt;
         Readable = stream.WaitToReadAsync(CancellationToken.None).AsTask();
     }
@@ -24,6 +26,9 @@ internal sealed class ReadyConnection
     internal Socket Socket { get; }
 
     internal WanPath Path { get; }
+
+    /// <summary>Whom it leads to.</summary>
+    internal KeyPin Vps { get; }
 
     /// <summary>A timestamp of the pool's clock.</summary>
     internal long ReadyAt { get; }

@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace Aggregator.Gateway.Carriers;
 
 /// <summary>
-/// Makes MPTCP connections to the VPS whose first subflow starts on a WAN of the selector's choice: for each address of the VPS, WAN after WAN,
-/// until one attempt has succeeded to its end (TLS and all, by <c>complete</c>).
+/// Makes MPTCP connections to the VPS whose first subflow starts on a WAN of the selector's choice: for each address of the VPS, WAN after WAN
+/// (<see cref="ConnectRace"/>), until one attempt has succeeded to its end (TLS and all, by <c>complete</c>).
 /// </summary>
 internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, TimeProvider time, ILogger logger)
 {
@@ -36,26 +36,27 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
         Exception? last = null;
         try
         {
-            var tried = new List<WanPath>();
-            int attempts = 0;
-            foreach (IPAddress address in await _names.ResolveAsync(target, ending.Token))
+            IPAddress[] addresses = await _names.ResolveAsync(target, ending.Token);
+            await using var race = new ConnectRace(addresses, target.Port, wans, ConnectSocketAsync, limits, time, logger);
+            while (await race.NextAsync(ending.Token) is { } connected)
             {
-                tried.Clear();
-                while (attempts < limits.MaxDialAttempts && TryPick(address.AddressFamily, tried, out WanPath path))
+                try
                 {
-                    attempts++;
-                    tried.Add(path);
-                    try
-                    {
-                        return await AttemptAsync(new IPEndPoint(address, target.Port), path, complete, ending.Token);
-                    }
-                    catch (Exception e) when (e is IOException or AuthenticationException or SocketException)
-                    {
-                        last = e;
-                        logger.DialFailed(address.ToString(), path.Interface ?? "any WAN", e.Message);
-                    }
+                    return await WithinAsync(token => complete(connected.Socket, connected.Path, token), ending.Token);
+                }
+                catch (Exception e) when (e is IOException or AuthenticationException or SocketException)
+                {
+                    connected.Socket.Dispose();
+                    last = e;
+                    logger.DialFailed(string.Join(", ", target.Hosts), connected.Path.Interface ?? "any WAN", e.Message);
+                }
+                catch
+                {
+                    connected.Socket.Dispose();
+                    throw;
                 }
             }
+            last ??= race.LastError;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -69,31 +70,37 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
         throw new DialException(last?.Message ?? "no WAN is up that can reach it", result, last);
     }
 
-    private bool TryPick(AddressFamily family, List<WanPath> tried, out WanPath path) =>
-        wans.TryPick(family, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tried), out path);
+    private Task<Socket> ConnectSocketAsync(IPEndPoint remote, WanPath path, CancellationToken cancellationToken) => WithinAsync(
+        async token =>
+        {
+            // A new descriptor for each attempt: on a refused one a second connect hangs.
+            Socket socket = MptcpSocket.Create(remote.AddressFamily);
+            try
+            {
+                Prepare(socket, path);
+                await socket.ConnectAsync(remote, token);
+                return socket;
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+        cancellationToken);
 
-    private async Task<T> AttemptAsync<T>(
-        IPEndPoint remote, WanPath path, Func<Socket, WanPath, CancellationToken, Task<T>> complete, CancellationToken cancellationToken)
+    /// <summary>Gives each of the two steps of an attempt (connect, handshake) its time.</summary>
+    private async Task<T> WithinAsync<T>(Func<CancellationToken, Task<T>> step, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(limits.DialTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        // A new descriptor for each attempt: on a refused one a second connect hangs.
-        Socket socket = MptcpSocket.Create(remote.AddressFamily);
         try
         {
-            Prepare(socket, path);
-            await socket.ConnectAsync(remote, either.Token);
-            return await complete(socket, path, either.Token);
+            return await step(either.Token);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            socket.Dispose();
             throw new IOException($"no answer within {limits.DialTimeout.TotalSeconds:0.#} s");
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
         }
     }
 

@@ -1,7 +1,9 @@
 using System.Net;
+using System.Net.Sockets;
 using Aggregator.Flows;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Tests.Ingress;
+using Aggregator.Mptcp;
 using Shouldly;
 using Xunit;
 
@@ -141,6 +143,50 @@ public sealed class ConnectionPoolTests
         (await rig.Carrier.Pool.TakeAsync(CancellationToken.None)).Result.ShouldBe(OpenResult.Busy);
         await rig.Carrier.DisposeAsync();
         (await first).Result.ShouldBe(OpenResult.NoCarrier);
+    }
+
+    /// <summary>The first address drops what it is sent, as a black hole does. No time-out ends within this test.</summary>
+    [Fact]
+    public async Task A_silent_way_to_the_VPS_does_not_hold_up_the_others()
+    {
+        await using FakeVps vps = FakeVps.Start(address: IPAddress.Parse("127.0.0.2"));
+        using Socket hole = TcpSocket.Listen(new IPEndPoint(IPAddress.Loopback, vps.Port), 0);
+        var fill = new List<Socket>();
+        try
+        {
+            // A backlog of none takes one connection; from the next on, SYNs are dropped.
+            bool full = false;
+            while (!full)
+            {
+                Socket socket = TcpSocket.Create(AddressFamily.InterNetwork);
+                fill.Add(socket);
+                Task connecting = socket.ConnectAsync((IPEndPoint)hole.LocalEndPoint!);
+                full = await Task.WhenAny(connecting, Task.Delay(300)) != connecting;
+            }
+            TimeSpan never = TimeSpan.FromHours(1);
+            var limits = CarrierLimits.Default with
+            {
+                ConnectStagger = TimeSpan.FromMilliseconds(100), DialTimeout = never, TotalDialTimeout = never, StallTimeout = never, MaxWait = never,
+            };
+            await using var rig = new CarrierRig(vps.Target with { Hosts = ["127.0.0.1", "127.0.0.2"] }, limits: limits);
+            (await rig.EchoAsync()).ShouldBe(OpenResult.Opened);
+        }
+        finally
+        {
+            fill.ForEach(s => s.Dispose());
+        }
+    }
+
+    [Fact]
+    public async Task Another_VPS_takes_over_at_once()
+    {
+        await using FakeVps before = FakeVps.Start();
+        await using FakeVps after = FakeVps.Start();
+        await using var rig = new CarrierRig(before.Target);
+        await rig.ReadyAsync();
+        rig.Target = after.Target;
+        (await rig.EchoAsync()).ShouldBe(OpenResult.Opened);
+        (before.Flows, after.Flows).ShouldBe((0, 1));
     }
 
     [Fact]

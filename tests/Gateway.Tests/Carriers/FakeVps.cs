@@ -16,13 +16,15 @@ internal sealed class FakeVps : IAsyncDisposable
     private readonly IdentityKey _identity;
     private readonly ConcurrentDictionary<IByteStream, Socket> _connections = new();
     private readonly bool _mptcp;
+    private readonly IPAddress _address;
     private Socket _listener;
     private Task _loop;
 
-    private FakeVps(IdentityKey identity, bool mptcp)
+    private FakeVps(IdentityKey identity, bool mptcp, IPAddress address)
     {
         _identity = identity;
         _mptcp = mptcp;
+        _address = address;
         _listener = Listen(0);
         Port = (ushort)((IPEndPoint)_listener.LocalEndPoint!).Port;
         _loop = AcceptAsync(_listener);
@@ -45,7 +47,8 @@ internal sealed class FakeVps : IAsyncDisposable
 
     internal IEnumerable<IPEndPoint> Peers => _connections.Values.Select(s => (IPEndPoint)s.RemoteEndPoint!);
 
-    internal static FakeVps Start(bool mptcp = true) => new(IdentityKey.CreateEphemeral(), mptcp);
+    internal static FakeVps Start(bool mptcp = true, IPAddress? address = null) =>
+        new(IdentityKey.CreateEphemeral(), mptcp, address ?? IPAddress.Any);
 
     /// <summary>As a crash looks to the peers: everything is reset and nobody listens.</summary>
     internal async Task StopAsync()
@@ -77,8 +80,8 @@ internal sealed class FakeVps : IAsyncDisposable
 
     private Socket Listen(int port)
     {
-        var any = new IPEndPoint(IPAddress.Any, port);
-        return _mptcp ? MptcpSocket.Listen(any, 4096) : TcpSocket.Listen(any, 4096);
+        var local = new IPEndPoint(_address, port);
+        return _mptcp ? MptcpSocket.Listen(local, 4096) : TcpSocket.Listen(local, 4096);
     }
 
     private async Task AcceptAsync(Socket listener)
