@@ -212,8 +212,8 @@ public sealed class HostPolicyTests
 
     [Theory]
     [InlineData(null, 8L << 30, 49999872)]
-    [InlineData(150.0, 8L << 30, 99999744)]
-    [InlineData(5000.0, 64L << 30, 399998976)]
+    [InlineData(150.0, 8L << 30, 67108864)]
+    [InlineData(5000.0, 64L << 30, 67108864)]
     [InlineData(5000.0, 1L << 30, 16777216)]
     [InlineData(null, 128L << 20, 6291456)]
     public void Buffers_follow_rate_times_delay_and_memory(double? rttMs, long memory, long expected) =>

@@ -1,8 +1,10 @@
 using System.Net;
+using System.Runtime.InteropServices;
 using Aggregator.Gateway.Apply;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Policy;
 using Aggregator.Host;
+using Aggregator.Interop;
 using Aggregator.Netlink;
 using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
@@ -11,7 +13,7 @@ using Xunit;
 namespace Aggregator.Network.Tests.Apply;
 
 /// <summary>Against the kernel, nft and ip in namespaces of their own.</summary>
-public sealed class HostApplierTests
+public sealed partial class HostApplierTests
 {
     [SkippableFact]
     public async Task What_is_applied_shows_again_changes_nothing_and_goes_away()
@@ -194,6 +196,49 @@ public sealed class HostApplierTests
             (await home.Gateway.IpAsync("mptcp endpoint")).ShouldBe(ids);
         });
     }
+
+    [SkippableFact]
+    public async Task Without_CAP_NET_ADMIN_one_warning_says_so()
+    {
+        await using var home = await HomeNetwork.CreateAsync();
+        string rules = await home.Gateway.IpAsync("rule");
+        await NamespaceLoop.RunAsync(home.Gateway, async () =>
+        {
+            // Of this thread alone, which ends with the work.
+            DropNetAdmin();
+            using var applier = await OpenAsync(home);
+
+            var outcome = await applier.ApplyAsync(await DecideAsync(home) with { Tproxy = null }, default);
+
+            outcome.Warnings.ShouldHaveSingleItem().Code.ShouldBe("no-net-admin");
+        });
+        (await home.Gateway.IpAsync("rule")).ShouldBe(rules);
+        (await home.Gateway.IpAsync("mptcp endpoint")).ShouldBeEmpty();
+    }
+
+    private static unsafe void DropNetAdmin()
+    {
+        // linux/capability.h: version 3, two words each of effective, permitted and inheritable.
+        uint* header = stackalloc uint[2] { 0x20080522, 0 };
+        uint* sets = stackalloc uint[6];
+        if (capget(header, sets) != 0)
+        {
+            throw Libc.Error("capget");
+        }
+
+        const int NetAdmin = 12;
+        sets[0] &= ~(1u << NetAdmin);
+        if (capset(header, sets) != 0)
+        {
+            throw Libc.Error("capset");
+        }
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int capget(uint* header, uint* sets);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int capset(uint* header, uint* sets);
 
     private static Task<HostApplier> OpenAsync(HomeNetwork home) => HostApplier.OpenAsync(home.Config.State, NullLogger.Instance, default);
 
