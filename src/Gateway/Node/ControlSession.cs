@@ -1,0 +1,141 @@
+using System.Net;
+using System.Threading.Channels;
+using Aggregator.Protocol.V1;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Aggregator.Gateway.Node;
+
+/// <summary>
+/// One control session with the VPS, from Hello to its end. Flow: dial, Hello → Welcome, then a ping every
+/// <see cref="PingInterval"/>; the session ends when the VPS ends it, the connection breaks, or the VPS stays silent.
+/// </summary>
+internal sealed class ControlSession(Func<CancellationToken, ValueTask<Stream>> dial, TimeProvider time)
+{
+    internal const uint FlowProtocolVersion = 1;
+
+    private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>From the dialled connection to Welcome: one round trip, and a satellite's is 0.6 s.</summary>
+    private static readonly TimeSpan WelcomeTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Kernel MPTCP moves a connection off a dead path within a second or two (RTO of the other subflow included);
+    /// a VPS silent for longer than this on every path is not there.
+    /// </summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(5);
+
+    /// <summary>Runs until the session ends; returns why, in one sentence.</summary>
+    /// <param name="version">Our own version.</param>
+    /// <param name="welcomed">Called once, with what the VPS said first.</param>
+    /// <param name="roundTrip">Called with each answered ping.</param>
+    internal async Task<string> RunAsync(
+        string version, Action<Welcome> welcomed, Action<TimeSpan> roundTrip, CancellationToken cancellationToken)
+    {
+        // The stream that the callback gives is TLS already, so to HTTP it is a clear connection with HTTP/2 known beforehand.
+        using var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = (_, token) => dial(token),
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            EnableMultipleHttp2Connections = false,
+        };
+        using var channel = GrpcChannel.ForAddress("http://vps", new GrpcChannelOptions { HttpHandler = handler });
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            using var call = new Control.ControlClient(channel).Session(cancellationToken: ending.Token);
+            await call.RequestStream.WriteAsync(
+                new GatewayMessage { Hello = new Hello { Version = version, FlowProtocol = FlowProtocolVersion } }, ending.Token);
+
+            Welcome welcome = await ReadWelcomeAsync(call.ResponseStream, ending.Token);
+            if (welcome.FlowProtocol != FlowProtocolVersion)
+            {
+                return $"the VPS speaks flow protocol {welcome.FlowProtocol} and this gateway {FlowProtocolVersion}: update the older of the two";
+            }
+
+            welcomed(welcome);
+            var ledger = new PingLedger(time);
+            Task<string> pinging = PingAsync(call.RequestStream, ledger, ending.Token);
+            Task<string> reading = ReadAsync(call.ResponseStream, ledger, roundTrip, ending.Token);
+            string reason = await await Task.WhenAny(pinging, reading);
+            await ending.CancelAsync();
+            await Task.WhenAll(IgnoreCancellation(pinging), IgnoreCancellation(reading));
+            return reason;
+        }
+        catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return Explain(e);
+        }
+    }
+
+    private async Task<Welcome> ReadWelcomeAsync(IAsyncStreamReader<VpsMessage> stream, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(WelcomeTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            if (!await stream.MoveNext(either.Token))
+            {
+                throw new RpcException(new Status(StatusCode.Unavailable, "the VPS ended the session without a word"));
+            }
+        }
+        catch (Exception e) when (timeout.IsCancellationRequested && e is OperationCanceledException or RpcException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "the VPS did not answer in time"));
+        }
+
+        return stream.Current.KindCase == VpsMessage.KindOneofCase.Welcome
+            ? stream.Current.Welcome
+            : throw new RpcException(new Status(StatusCode.Internal, "the VPS's first message was not Welcome"));
+    }
+
+    private async Task<string> PingAsync(IClientStreamWriter<GatewayMessage> stream, PingLedger ledger, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(PingInterval, time);
+        do
+        {
+            if (ledger.Silence > SilenceLimit)
+            {
+                return "the VPS has stopped answering";
+            }
+
+            await stream.WriteAsync(new GatewayMessage { Ping = new Ping { Sequence = ledger.Begin() } }, cancellationToken);
+        }
+        while (await timer.WaitForNextTickAsync(cancellationToken));
+        throw new OperationCanceledException(cancellationToken);
+    }
+
+    private static async Task<string> ReadAsync(
+        IAsyncStreamReader<VpsMessage> stream, PingLedger ledger, Action<TimeSpan> roundTrip, CancellationToken cancellationToken)
+    {
+        while (await stream.MoveNext(cancellationToken))
+        {
+            // Kinds added by a later VPS are passed over, as the protocol says.
+            if (stream.Current.KindCase == VpsMessage.KindOneofCase.Pong && ledger.Answered(stream.Current.Pong.Sequence) is { } rtt)
+            {
+                roundTrip(rtt);
+            }
+        }
+
+        return "the VPS ended the session";
+    }
+
+    private static async Task IgnoreCancellation(Task<string> task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception e) when (e is OperationCanceledException or RpcException)
+        {
+            // The other half already said why the session ended.
+        }
+    }
+
+    private static string Explain(RpcException e) => e.StatusCode switch
+    {
+        StatusCode.Unauthenticated => "the VPS does not know this gateway (revoked?): pair it again",
+        _ => string.IsNullOrEmpty(e.Status.Detail) ? $"the control session failed ({e.StatusCode})" : e.Status.Detail,
+    };
+}
