@@ -1,0 +1,100 @@
+using System.Globalization;
+using Aggregator.Protocol.V1;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Aggregator.Gateway.Cli;
+
+/// <summary>A status as people read it. Draws only; what is not known is a dash.</summary>
+internal static class StatusTable
+{
+    private const string Unknown = "–";
+
+    internal static IRenderable Draw(GatewayStatus status)
+    {
+        var rows = new List<IRenderable>
+        {
+            new Markup(Node(status.Node)),
+            Links(status),
+            new Markup(Traffic(status)),
+        };
+        rows.AddRange(status.Warnings.Select(w => new Markup($"[yellow]warning[/] {w.Text.EscapeMarkup()} [grey]({w.Code.EscapeMarkup()})[/]")));
+        return new Rows(rows);
+    }
+
+    private static string Node(NodeStatus node)
+    {
+        string colour = node.State switch { "connected" => "green", "connecting" => "yellow", _ => "red" };
+        string text = $"VPS [bold]{(node.HasAddress ? node.Address : Unknown).EscapeMarkup()}[/] is [{colour}]{node.State.EscapeMarkup()}[/]";
+        if (node.HasRttMs)
+        {
+            text += $", {Milliseconds(node.RttMs)} away";
+        }
+
+        if (node.HasVersion)
+        {
+            text += $", version {node.Version.EscapeMarkup()}";
+        }
+
+        return node.HasReason ? $"{text}: {node.Reason.EscapeMarkup()}" : text;
+    }
+
+    private static Table Links(GatewayStatus status)
+    {
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumns("Link", "Interface", "Role", "State", "Address", "Gateway");
+        foreach (string numeric in new[] { "RTT", "Loss", "Received", "Sent" })
+        {
+            table.AddColumn(new TableColumn(numeric).RightAligned());
+        }
+
+        table.AddColumns("MPTCP", "Subflows");
+        foreach (LinkStatus link in status.Links)
+        {
+            string colour = link.State switch { "up" => "green", "degraded" => "yellow", _ => "red" };
+            string state = $"[{colour}]{link.State.EscapeMarkup()}[/]" + (link.HasReason ? $" ({link.Reason.EscapeMarkup()})" : "");
+            table.AddRow(
+                link.Name.EscapeMarkup(),
+                link.Interface.EscapeMarkup(),
+                link.Role.EscapeMarkup(),
+                state,
+                (link.HasAddress ? link.Address : Unknown).EscapeMarkup(),
+                (link.HasGateway ? link.Gateway : Unknown).EscapeMarkup(),
+                link.HasRttMs ? Milliseconds(link.RttMs) : Unknown,
+                link.HasLossRatio ? link.LossRatio.ToString("P1", CultureInfo.InvariantCulture) : Unknown,
+                link.HasRxBytes ? Bytes(link.RxBytes) : Unknown,
+                link.HasTxBytes ? Bytes(link.TxBytes) : Unknown,
+                link.Mptcp.EscapeMarkup(),
+                link.HasSubflows ? link.Subflows.ToString(CultureInfo.InvariantCulture) : Unknown);
+        }
+
+        if (status.Links.Count == 0)
+        {
+            table.Caption = new TableTitle("no link: no interface with a default route was found, and `wans` names none");
+        }
+
+        return table;
+    }
+
+    private static string Traffic(GatewayStatus status)
+    {
+        string text = $"{status.Flows.Active} flows now, {status.Flows.Total} so far, {status.Flows.Failed} failed; carrier {status.Carrier.EscapeMarkup()}";
+        return status.Pool is { } pool ? $"{text}, {pool.Ready} connections ready" : text;
+    }
+
+    private static string Milliseconds(double value) => value.ToString(value < 10 ? "0.0 'ms'" : "0 'ms'", CultureInfo.InvariantCulture);
+
+    private static string Bytes(ulong bytes)
+    {
+        string[] units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+        double value = bytes;
+        int unit = 0;
+        while (value >= 999.5 && unit < units.Length - 1)
+        {
+            value /= 1000;
+            unit++;
+        }
+
+        return value.ToString(unit == 0 || value >= 99.5 ? "0" : "0.0", CultureInfo.InvariantCulture) + " " + units[unit];
+    }
+}
