@@ -1,4 +1,8 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Aggregator.Gateway.Carriers;
 using Aggregator.Protocol.V1;
+using Aggregator.Settings;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -6,40 +10,58 @@ namespace Aggregator.Gateway.Node;
 
 /// <summary>
 /// Keeps the control session with the paired VPS up for as long as the daemon runs, and publishes where it stands.
-/// Readers see whole <see cref="NodeState"/> pictures and take no lock.
+/// Readers see whole <see cref="NodePicture"/>s and take no lock.
 /// </summary>
 internal sealed class NodeConnection(
     INodeDialer dialer,
     Func<PairedNode?> loadNode,
     string version,
     TimeProvider time,
-    ILogger<NodeConnection> log) : BackgroundService
+    ILogger<NodeConnection> log) : BackgroundService, INodeState
 {
-    private readonly SemaphoreSlim _reload = new(0, 1);
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Lock _lock = new();
     private CancellationTokenSource? _session;
-    private volatile NodeState _state = NodeState.Unpaired;
+    private bool _reloading;
+    private volatile NodePicture _picture = NodePicture.Unpaired;
+    private long _roundTripTicks = -1;
 
-    /// <summary>Raised after every change of <see cref="State"/> except a mere new round-trip time; handlers must be quick.</summary>
-    internal event Action<NodeState>? Changed;
+    /// <summary>Raised after each new picture; handlers return at once.</summary>
+    public event Action? Changed;
 
-    internal NodeState State => _state;
+    internal NodePicture Picture => _picture;
+
+    /// <summary>Of the last answered ping over the control connection; null while not connected and until one was answered.</summary>
+    internal TimeSpan? RoundTrip => Volatile.Read(ref _roundTripTicks) is >= 0 and var ticks ? new TimeSpan(ticks) : null;
+
+    /// <summary>The VPS that is paired; null when none is.</summary>
+    internal PairedNode? Node { get; private set; }
+
+    public NodeReachability Reachability => _picture.Reachability;
+
+    public PlainSession? Plain => _picture.Plain;
 
     /// <summary>Reads the pairing anew and connects again with it.</summary>
     internal void Reload()
     {
-        if (_reload.CurrentCount == 0)
+        lock (_lock)
         {
-            try
+            _reloading = true;
+            Wake();
+            _session?.Cancel();
+        }
+    }
+
+    /// <summary>Ends the wait before the next try: something changed (a link came up), so that it may succeed now.</summary>
+    internal void TryNow()
+    {
+        lock (_lock)
+        {
+            if (_session is null)
             {
-                _reload.Release();
-            }
-            catch (SemaphoreFullException)
-            {
-                // Another caller was quicker; one reload serves both.
+                Wake();
             }
         }
-
-        Interlocked.Exchange(ref _session, null)?.Cancel();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -47,110 +69,135 @@ internal sealed class NodeConnection(
         var delay = new ReconnectDelay();
         while (!stoppingToken.IsCancellationRequested)
         {
-            PairedNode? node = LoadNode();
-            dialer.Use(node);
+            lock (_lock)
+            {
+                _reloading = false;
+            }
+
+            PairedNode? node = Load();
+            Node = node;
             if (node is null)
             {
-                Publish(NodeState.Unpaired);
-                await _reload.WaitAsync(stoppingToken);
+                Publish(NodePicture.Unpaired);
+                await _wake.WaitAsync(stoppingToken);
                 continue;
             }
 
-            if (_state.Connectivity == NodeConnectivity.Unpaired)
+            if (_picture.Reachability == NodeReachability.Unpaired || _picture.Address != node.Address)
             {
-                Publish(new NodeState(NodeConnectivity.Connecting, node.Endpoint, node.GatewayName));
+                Publish(new NodePicture(NodeReachability.Connecting, node.Address, node.GatewayName));
             }
 
-            bool wasConnected = await RunSessionAsync(node, stoppingToken);
-            if (wasConnected)
+            if (await RunSessionAsync(node, stoppingToken))
             {
                 delay.Reset();
             }
 
-            // A reload ends the wait: the new pairing should not wait for the old one's back-off.
-            await _reload.WaitAsync(delay.Next(), stoppingToken);
+            await _wake.WaitAsync(delay.Next(), stoppingToken);
         }
     }
 
+    /// <returns>Whether there was a session at all.</returns>
     private async Task<bool> RunSessionAsync(PairedNode node, CancellationToken stoppingToken)
     {
         bool connected = false;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        Interlocked.Exchange(ref _session, ending);
+        lock (_lock)
+        {
+            if (_reloading)
+            {
+                return false;
+            }
+
+            _session = ending;
+        }
+
         string reason;
         try
         {
-            var session = new ControlSession(dialer.DialControlAsync, time);
+            var session = new ControlSession(token => dialer.DialAsync(node, token), time);
             reason = await session.RunAsync(
                 version,
                 welcome =>
                 {
                     connected = true;
                     Publish(Connected(node, welcome));
-                    NodeLog.Connected(log, node.Endpoint, welcome.Version);
+                    log.Connected(node.Address, welcome.Version);
                 },
-                rtt => _state = _state with { RoundTrip = rtt },
+                rtt => Volatile.Write(ref _roundTripTicks, rtt.Ticks),
                 ending.Token);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
-            stoppingToken.ThrowIfCancellationRequested();
             reason = "the pairing changed";
         }
-        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or HttpRequestException
-            or System.Security.Authentication.AuthenticationException)
+        catch (Exception e) when (e is IOException or SocketException or HttpRequestException or AuthenticationException)
         {
             reason = e.Message;
         }
         finally
         {
-            Interlocked.CompareExchange(ref _session, null, ending);
+            lock (_lock)
+            {
+                _session = null;
+            }
+
+            Volatile.Write(ref _roundTripTicks, -1);
         }
 
-        if (connected || _state.Reason != reason)
+        stoppingToken.ThrowIfCancellationRequested();
+        if (connected || _picture.Reason != reason)
         {
-            NodeLog.Unreachable(log, node.Endpoint, reason);
+            log.Unreachable(node.Address, reason);
         }
 
-        Publish(new NodeState(NodeConnectivity.Unreachable, node.Endpoint, node.GatewayName, Reason: reason));
+        // A session that broke may be back at once: only a try that failed says that the VPS cannot be reached.
+        Publish(new NodePicture(
+            connected ? NodeReachability.Connecting : NodeReachability.Unreachable, node.Address, node.GatewayName, Reason: reason));
         return connected;
     }
 
-    private static NodeState Connected(PairedNode node, Welcome welcome) => new(
-        NodeConnectivity.Connected,
-        node.Endpoint,
+    private static NodePicture Connected(PairedNode node, Welcome welcome) => new(
+        NodeReachability.Connected,
+        node.Address,
         node.GatewayName,
         Version: welcome.Version,
-        Session: new NodeSession(
-            welcome.SessionId.Memory, welcome.PlainKey.Memory, welcome.FlowProtocol, welcome.MptcpEnabled));
+        Plain: welcome.SessionId.IsEmpty ? null : new PlainSession(welcome.SessionId.Memory, welcome.PlainKey.Memory));
 
-    private PairedNode? LoadNode()
+    private PairedNode? Load()
     {
         try
         {
             return loadNode();
         }
-        catch (IOException e)
+        catch (StateException e)
         {
-            // A damaged pairing is said, in the log and in status, and waits for a new `pair`.
-            NodeLog.PairingUnreadable(log, e.Message);
+            // A damaged pairing is said in the log and waits for a new `pair`.
+            log.PairingUnreadable(e.Message);
             return null;
         }
     }
 
-    private void Publish(NodeState state)
+    private void Publish(NodePicture picture)
     {
-        NodeState before = _state;
-        _state = state;
-        if (before != state)
+        if (_picture != picture)
         {
-            Changed?.Invoke(state);
+            _picture = picture;
+            Changed?.Invoke();
+        }
+    }
+
+    private void Wake()
+    {
+        if (_wake.CurrentCount == 0)
+        {
+            _wake.Release();
         }
     }
 
     public override void Dispose()
     {
-        _reload.Dispose();
+        _wake.Dispose();
         base.Dispose();
     }
 }

@@ -5,11 +5,11 @@ namespace Aggregator.Gateway.Node;
 internal static partial class NodeLog
 {
     [LoggerMessage(EventId = 2601, Level = LogLevel.Information, Message = "Connected to the VPS {Endpoint} (version {Version})")]
-    internal static partial void Connected(ILogger log, string endpoint, string version);
+    internal static partial void Connected(this ILogger log, string endpoint, string version);
 
     [LoggerMessage(EventId = 2602, Level = LogLevel.Warning, Message = "No connection to the VPS {Endpoint}: {Reason}")]
-    internal static partial void Unreachable(ILogger log, string endpoint, string reason);
+    internal static partial void Unreachable(this ILogger log, string endpoint, string reason);
 
     [LoggerMessage(EventId = 2603, Level = LogLevel.Error, Message = "The pairing cannot be read: {Reason}")]
-    internal static partial void PairingUnreadable(ILogger log, string reason);
+    internal static partial void PairingUnreadable(this ILogger log, string reason);
 }
