@@ -46,7 +46,7 @@ internal sealed class GatewayLocalService(
         }
     }
 
-    public override async Task<SetLinkRoleReply> SetLinkRole(SetLinkRoleRequest request, ServerCallContext context)
+    public override Task<SetLinkRoleReply> SetLinkRole(SetLinkRoleRequest request, ServerCallContext context)
     {
         if (!Enum.TryParse(request.Role, ignoreCase: true, out LinkRole role) || !Enum.IsDefined(role) || request.Role.Any(char.IsDigit))
         {
@@ -60,9 +60,8 @@ internal sealed class GatewayLocalService(
             throw new RpcException(new global::Grpc.Core.Status(StatusCode.NotFound, $"no link is called `{request.Link}` ({known})"));
         }
 
-        await host.SetRoleAsync(request.Link, role);
-        log.RoleSet(request.Link, role);
-        return new SetLinkRoleReply();
+        host.TrySetRole(request.Link, role);
+        return Task.FromResult(new SetLinkRoleReply());
     }
 
     public override Task<ReloadReply> Reload(ReloadRequest request, ServerCallContext context)

@@ -10,5 +10,9 @@ internal static class RootCommandFactory
     internal static RootCommand Create() => new("Carries the traffic of a home over all its internet lines at once, through a VPS of its own.")
     {
         PairCommand.Create(),
+        RunCommand.Create(),
+        StatusCommand.Create(),
+        LinkCommand.Create(),
+        DownCommand.Create(),
     };
 }

@@ -1,0 +1,188 @@
+using System.Net;
+using System.Net.Sockets;
+using Aggregator.Cli;
+using Aggregator.Gateway.Api;
+using Aggregator.Gateway.Carriers;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Ingress;
+using Aggregator.Gateway.Node;
+using Aggregator.Gateway.Policy;
+using Aggregator.Gateway.Status;
+using Aggregator.Hosting;
+using Aggregator.Identity;
+using Aggregator.Protocol.V1;
+using Aggregator.Relay;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Gateway;
+
+/// <summary>
+/// The composition root of `run`: makes every room's objects, starts them in the order in which they need each other, and ends them in
+/// the opposite one. Start: lock → host (routes, endpoints) → node and carrier → ingress → TPROXY rules → local API. So no client's
+/// packet is led to a listener that is not there, neither at the start nor at the end.
+/// </summary>
+internal static class GatewayDaemon
+{
+    /// <summary>Packets that TPROXY leads here come to these alone; any free port does.</summary>
+    private const int AnyPort = 0;
+
+    internal static async Task RunAsync(GatewayConfig config, CancellationToken cancellationToken)
+    {
+        using InstanceLock? instance = InstanceLock.TryTake(config.State);
+        if (instance is null)
+        {
+            throw new CliException($"another aggregator-gateway runs with the state {config.State}; end it first, or give this one its own `state` and `api`");
+        }
+
+        TimeProvider time = TimeProvider.System;
+        using IdentityKey identity = IdentityKey.LoadOrCreate(config.State);
+        var builder = WebApplication.CreateSlimBuilder();
+        DaemonLogging.Configure(builder.Logging);
+        builder.WebHost.ListenLocalApi(config.Api);
+        builder.Services.AddGrpc();
+
+        using ILoggerFactory loggers = LoggerFactory.Create(DaemonLogging.Configure);
+        await using var host = new HostController(config, time, loggers);
+        var limits = CarrierLimits.Default;
+        var connector = new VpsConnector(host.Selector, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
+        using var node = new NodeConnection(
+            new NodeDialer(connector, identity, time),
+            () => PairedNode.TryLoad(config.State),
+            ProductVersion.Text,
+            time,
+            loggers.CreateLogger<NodeConnection>());
+        var dialer = new LaneDialer(
+            connector, () => node.Node is { } n ? new VpsTarget(n.Hosts, n.Port, n.Pin) : null, identity, node, config.Encrypt, time);
+        await using var carrier = new MptcpCarrier(
+            dialer, host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
+        var ingressLimits = IngressLimits.Default;
+        await using var flows = new FlowRegistry(time, ingressLimits);
+        var context = new IngressContext(
+            carrier, flows, RelayBudget.ForMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes), ingressLimits, time,
+            loggers.CreateLogger("Aggregator.Gateway.Ingress"));
+
+        var warnings = new List<Warning>();
+        await using var addresses = new NodeAddresses(node, connector, host.SetNode, time);
+        await StartHostAsync(host, cancellationToken);
+        try
+        {
+            await using var ingress = await IngressSet.StartAsync(config.Ingress, context, warnings, cancellationToken);
+            builder.Services.AddSingleton(new StatusReader(config, node, host, carrier, flows, warnings, time));
+            builder.Services.AddSingleton(host);
+            builder.Services.AddSingleton(node);
+            builder.Services.AddSingleton(time);
+            builder.Services.AddSingleton<GatewayLocalService>();
+            await using WebApplication app = builder.Build();
+            app.MapGrpcService<GatewayLocalService>();
+
+            await node.StartAsync(cancellationToken);
+            host.SetTransparent(ingress.TransparentV4, ingress.TransparentV6);
+            await app.StartAsync(cancellationToken);
+            using var stop = cancellationToken.Register(app.Lifetime.StopApplication);
+            await app.WaitForShutdownAsync(CancellationToken.None);
+
+            // No new flows first, then the rules that bring them, then everything that carries them.
+            await host.StopAsync(CancellationToken.None);
+            await node.StopAsync(CancellationToken.None);
+        }
+        catch
+        {
+            // A start that failed half-way leaves nothing behind either.
+            await host.StopAsync(CancellationToken.None);
+            throw;
+        }
+    }
+
+    private static async Task StartHostAsync(HostController host, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await host.StartAsync(cancellationToken);
+            await host.Applied.WaitAsync(cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw new CliException($"the host's network cannot be managed: {e.Message}; run as root, or with CAP_NET_ADMIN", inner: e);
+        }
+    }
+
+    /// <summary>The listeners of the configuration.</summary>
+    private sealed class IngressSet : IAsyncDisposable
+    {
+        private readonly List<IIngress> _all = [];
+
+        internal IPEndPoint? TransparentV4 { get; private set; }
+
+        internal IPEndPoint? TransparentV6 { get; private set; }
+
+        /// <exception cref="CliException">A listener that the user asked for cannot be had.</exception>
+        internal static async Task<IngressSet> StartAsync(
+            IngressConfig config, IngressContext context, List<Warning> warnings, CancellationToken cancellationToken)
+        {
+            var set = new IngressSet();
+            try
+            {
+                if (config.Socks is { } socks)
+                {
+                    await set.AddAsync(new SocksIngress(socks, config.SocksUsers, context), cancellationToken);
+                }
+
+                if (config.Http is { } http)
+                {
+                    await set.AddAsync(new HttpIngress(http, context), cancellationToken);
+                }
+
+                if (config.Transparent)
+                {
+                    set.TransparentV4 = await set.AddAsync(
+                        new TransparentIngress(new IPEndPoint(IPAddress.Loopback, AnyPort), context), cancellationToken);
+                    set.TransparentV6 = await set.TryAddV6Async(context, warnings, cancellationToken);
+                }
+
+                return set;
+            }
+            catch
+            {
+                await set.DisposeAsync();
+                throw;
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (IIngress ingress in _all)
+            {
+                await ingress.DisposeAsync();
+            }
+        }
+
+        private async Task<IPEndPoint> AddAsync(IIngress ingress, CancellationToken cancellationToken)
+        {
+            _all.Add(ingress);
+            StartResult result = await ingress.StartAsync(cancellationToken);
+            return result.Succeeded ? ingress.LocalEndPoint! : throw new CliException(result.Error!);
+        }
+
+        private async Task<IPEndPoint?> TryAddV6Async(IngressContext context, List<Warning> warnings, CancellationToken cancellationToken)
+        {
+            if (Socket.OSSupportsIPv6)
+            {
+                var v6 = new TransparentIngress(new IPEndPoint(IPAddress.IPv6Loopback, AnyPort), context);
+                _all.Add(v6);
+                StartResult result = await v6.StartAsync(cancellationToken);
+                if (result.Succeeded)
+                {
+                    return v6.LocalEndPoint;
+                }
+
+                warnings.Add(new Warning { Code = "ipv6-missing", Text = $"IPv6 clients are not carried: {result.Error}" });
+            }
+
+            return null;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+using Aggregator.Cli;
+using Aggregator.Gateway.Carriers;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Ingress;
+using Aggregator.Gateway.Links;
+using Aggregator.Gateway.Node;
+using Aggregator.Gateway.Policy;
+using Aggregator.Protocol.V1;
+
+namespace Aggregator.Gateway.Status;
+
+/// <summary>Everything that `status` shows, put together at the moment it is asked for. Looks at the other rooms and changes nothing.</summary>
+internal sealed class StatusReader(
+    GatewayConfig config,
+    NodeConnection node,
+    HostController host,
+    MptcpCarrier carrier,
+    FlowRegistry flows,
+    IReadOnlyList<Warning> startWarnings,
+    TimeProvider time)
+{
+    private readonly long _started = time.GetTimestamp();
+
+    internal GatewayStatus Read()
+    {
+        CarrierSample sample = carrier.Sample();
+        var status = new GatewayStatus
+        {
+            Version = ProductVersion.Text,
+            UptimeS = time.GetElapsedTime(_started).TotalSeconds,
+            Node = Node(),
+            Carrier = carrier.Name,
+            Flows = new FlowCounts { Active = (ulong)flows.Active, Total = (ulong)flows.Total, Failed = (ulong)flows.Failed },
+            Pool = new PoolStatus { Ready = (uint)carrier.Pool.Ready, Dialing = (uint)carrier.Pool.Dialing },
+        };
+        status.Links.AddRange(host.Snapshot.Links.Select(link => Link(link, sample)));
+        status.HostSettings.AddRange(host.Report.Settings.Select(s => new HostSetting { Name = s.Name, Value = s.Value, Before = s.Before }));
+        status.Warnings.AddRange(startWarnings);
+        status.Warnings.AddRange(host.Report.Warnings.Select(w => new Warning { Code = w.Code, Text = w.Text }));
+        AddOwnWarnings(status, sample);
+        return status;
+    }
+
+    private NodeStatus Node()
+    {
+        NodePicture picture = node.Picture;
+        var status = new NodeStatus { State = picture.Reachability.ToString().ToLowerInvariant() };
+        if (picture.Address is { } address)
+        {
+            status.Address = address;
+        }
+
+        if (node.RoundTrip is { } rtt)
+        {
+            status.RttMs = rtt.TotalMilliseconds;
+        }
+
+        if (picture.Version is { } version)
+        {
+            status.Version = version;
+        }
+
+        if (picture.Reason is { } reason)
+        {
+            status.Reason = reason;
+        }
+
+        if (picture.GatewayName is { } name)
+        {
+            status.Name = name;
+        }
+
+        return status;
+    }
+
+    private static LinkStatus Link(Link link, CarrierSample sample)
+    {
+        var status = new LinkStatus
+        {
+            Name = link.Name,
+            Interface = link.Interface,
+            Role = link.Role.ToString().ToLowerInvariant(),
+            State = link.State.ToString().ToLowerInvariant(),
+            Mptcp = LinkMptcp.Verdict(link, sample),
+        };
+        status.Addresses.AddRange(link.Addresses.Select(a => a.Address.ToString()));
+        if (link.Reason is { } reason)
+        {
+            status.Reason = reason;
+        }
+
+        if (!link.Addresses.IsEmpty)
+        {
+            status.Address = link.Addresses[0].Address.ToString();
+            status.Subflows = (uint)link.Addresses.Sum(a => sample.Established.GetValueOrDefault(a.Address));
+        }
+
+        if ((link.V4 ?? link.V6)?.Gateway is { } gateway)
+        {
+            status.Gateway = gateway.ToString();
+        }
+
+        if (link.RttMs is { } rtt)
+        {
+            status.RttMs = rtt;
+        }
+
+        if (link.LossRatio is { } loss)
+        {
+            status.LossRatio = loss;
+        }
+
+        if (InterfaceCounters.Read(link.Interface) is { } counters)
+        {
+            status.RxBytes = counters.RxBytes;
+            status.TxBytes = counters.TxBytes;
+        }
+
+        return status;
+    }
+
+    private void AddOwnWarnings(GatewayStatus status, CarrierSample sample)
+    {
+        if (config.Carrier != carrier.Name)
+        {
+            status.Warnings.Add(new Warning
+            {
+                Code = "carrier-missing",
+                Text = $"this version has no carrier `{config.Carrier}`; flows go over `{carrier.Name}`",
+            });
+        }
+
+        if (config.Dashboard is not null)
+        {
+            status.Warnings.Add(new Warning { Code = "dashboard-missing", Text = "this version has no dashboard; nothing listens there" });
+        }
+
+        if (!config.Encrypt && node.Picture is { Reachability: NodeReachability.Connected, Plain: null })
+        {
+            status.Warnings.Add(new Warning
+            {
+                Code = "cipher-refused",
+                Text = "`cipher: none` is configured and the VPS does not allow it (`plain: allow` there); flows are encrypted",
+            });
+        }
+
+        if (sample.FellBack > 0)
+        {
+            status.Warnings.Add(new Warning
+            {
+                Code = "mptcp-fallback",
+                Text = $"{sample.FellBack} of {sample.Sampled} connections go on as plain TCP over one link: something on the way, or the VPS, does not let MPTCP through",
+            });
+        }
+    }
+}
