@@ -6,6 +6,7 @@ using Aggregator.Protocol.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using GrpcStatus = Grpc.Core.Status;
 
 namespace Aggregator.Gateway.Api;
 
@@ -42,7 +43,7 @@ internal sealed class GatewayLocalService(
         }
         catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            throw new RpcException(new global::Grpc.Core.Status(StatusCode.Unavailable, "the daemon is ending"));
+            throw new RpcException(new GrpcStatus(StatusCode.Unavailable, "the daemon is ending"));
         }
     }
 
@@ -50,14 +51,14 @@ internal sealed class GatewayLocalService(
     {
         if (!Enum.TryParse(request.Role, ignoreCase: true, out LinkRole role) || !Enum.IsDefined(role) || request.Role.Any(char.IsDigit))
         {
-            throw new RpcException(new global::Grpc.Core.Status(
+            throw new RpcException(new GrpcStatus(
                 StatusCode.InvalidArgument, $"`{request.Role}` is no role: give active, backup or off"));
         }
 
         if (host.Snapshot.Find(request.Link) is null)
         {
             string known = host.Snapshot.Links.IsEmpty ? "there are no links" : "links: " + string.Join(", ", host.Snapshot.Links.Select(l => l.Name));
-            throw new RpcException(new global::Grpc.Core.Status(StatusCode.NotFound, $"no link is called `{request.Link}` ({known})"));
+            throw new RpcException(new GrpcStatus(StatusCode.NotFound, $"no link is called `{request.Link}` ({known})"));
         }
 
         host.TrySetRole(request.Link, role);

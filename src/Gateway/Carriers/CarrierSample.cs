@@ -10,10 +10,16 @@ namespace Aggregator.Gateway.Carriers;
 /// <param name="Connections">All that there are.</param>
 /// <param name="Sampled">Of these, those that were looked at.</param>
 /// <param name="FellBack">Of those sampled, connections that go on as plain TCP: a box on their first WAN or the VPS does not let MPTCP through.</param>
+/// <param name="FellBackFrom">The same by local address.</param>
 /// <param name="Established">Of those sampled, established subflows by local address.</param>
 /// <param name="Joining">Of those sampled, subflows that have not got through (yet), by local address: many for long are a path that drops joins.</param>
 internal sealed record CarrierSample(
-    int Connections, int Sampled, int FellBack, ImmutableDictionary<IPAddress, int> Established, ImmutableDictionary<IPAddress, int> Joining)
+    int Connections,
+    int Sampled,
+    int FellBack,
+    ImmutableDictionary<IPAddress, int> FellBackFrom,
+    ImmutableDictionary<IPAddress, int> Established,
+    ImmutableDictionary<IPAddress, int> Joining)
 {
     /// <summary>The kernel's own limit is 8 beside the first.</summary>
     private const int MaxSubflows = 9;
@@ -21,6 +27,7 @@ internal sealed record CarrierSample(
     internal static CarrierSample Read(IEnumerable<Socket> sockets, int connections, int most)
     {
         var established = ImmutableDictionary.CreateBuilder<IPAddress, int>();
+        var from = ImmutableDictionary.CreateBuilder<IPAddress, int>();
         var joining = ImmutableDictionary.CreateBuilder<IPAddress, int>();
         var subflows = new MptcpSubflow[MaxSubflows];
         int sampled = 0;
@@ -33,11 +40,16 @@ internal sealed record CarrierSample(
                 if (errno == 0)
                 {
                     Count(subflows.AsSpan(0, sample.Count), established, joining);
-                    fellBack += sample.Connection.FellBack ? 1 : 0;
+                    if (sample.Connection.FellBack)
+                    {
+                        fellBack++;
+                        AddLocal(from, (socket.LocalEndPoint as IPEndPoint)?.Address);
+                    }
                 }
                 else if (errno is Libc.EOPNOTSUPP or Libc.ENOPROTOOPT)
                 {
                     fellBack++;
+                    AddLocal(from, (socket.LocalEndPoint as IPEndPoint)?.Address);
                     AddLocal(established, (socket.LocalEndPoint as IPEndPoint)?.Address);
                 }
                 else
@@ -51,7 +63,7 @@ internal sealed record CarrierSample(
                 // It ended meanwhile.
             }
         }
-        return new CarrierSample(connections, sampled, fellBack, established.ToImmutable(), joining.ToImmutable());
+        return new CarrierSample(connections, sampled, fellBack, from.ToImmutable(), established.ToImmutable(), joining.ToImmutable());
     }
 
     private static void Count(

@@ -26,6 +26,10 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
 
     private readonly VpsNames _names = new(limits, time);
 
+    /// <summary>The VPS's addresses, best first.</summary>
+    /// <exception cref="IOException">None is known.</exception>
+    internal ValueTask<IPAddress[]> ResolveAsync(VpsTarget target, CancellationToken cancellationToken) => _names.ResolveAsync(target, cancellationToken);
+
     /// <param name="complete">Makes something of a connected socket, which it owns from then on; IOException and AuthenticationException are failed attempts.</param>
     /// <exception cref="DialException">No attempt succeeded.</exception>
     internal async Task<T> ConnectAsync<T>(

@@ -20,9 +20,10 @@ internal static class DownCommand
     internal static Command Create()
     {
         var config = Options.Config(GatewayConfigFile.DefaultPath);
-        var command = new Command("down", Options.WithExamples(
+        var command = new ExampleCommand(
+            "down",
             "Removes every route, rule, table, endpoint and setting that the gateway ever made, also after a crash. Ends the daemon if it runs.",
-            $"sudo {RootCommandFactory.Name} down"))
+            $"sudo {RootCommandFactory.Name} down")
         {
             config,
         };

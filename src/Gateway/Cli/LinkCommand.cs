@@ -14,15 +14,17 @@ internal static class LinkCommand
         var role = new Argument<string>("ROLE") { Description = "active: carries traffic; backup: only while no active link lives; off: not used" };
         role.AcceptOnlyFromAmong("active", "backup", "off");
         var config = Options.Config(GatewayConfigFile.DefaultPath);
-        var command = new Command("link", Options.WithExamples(
-            "Changes a link's role now. It stays so, over restarts too, until changed again.", $"{RootCommandFactory.Name} link lte backup"))
+        var command = new ExampleCommand(
+            "link",
+            "Changes a link's role now. It stays so, over restarts too, until changed again.",
+            $"{RootCommandFactory.Name} link lte backup")
         {
             name, role, config,
         };
         command.SetAction(async (parsed, cancel) =>
         {
             string path = parsed.GetRequiredValue(config);
-            using var local = await LocalClient.ConnectAsync(GatewaySettings.Load(path).Api, GatewaySettings.StartCommand(path), cancel);
+            using var local = await LocalClient.ConnectAsync(GatewaySettings.Load(path).Api, GatewaySettings.Command("run", path), cancel);
             var request = new SetLinkRoleRequest { Link = parsed.GetRequiredValue(name), Role = parsed.GetRequiredValue(role) };
             await LocalCall.RunAsync(
                 options => new GatewayLocal.GatewayLocalClient(local.Channel).SetLinkRoleAsync(request, options).ResponseAsync, cancel);

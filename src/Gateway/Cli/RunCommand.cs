@@ -10,9 +10,10 @@ internal static class RunCommand
     internal static Command Create()
     {
         var config = Options.Config(GatewayConfigFile.DefaultPath);
-        var command = new Command("run", Options.WithExamples(
+        var command = new ExampleCommand(
+            "run",
             "Runs the daemon in the foreground; it logs to standard error. SIGTERM ends it and takes back all that it changed on the host.",
-            $"{RootCommandFactory.Name} run --config /etc/aggregator/gateway.yaml"))
+            $"{RootCommandFactory.Name} run --config /etc/aggregator/gateway.yaml")
         {
             config,
         };

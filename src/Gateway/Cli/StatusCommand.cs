@@ -17,15 +17,17 @@ internal static class StatusCommand
         var json = Options.Json();
         var watch = new Option<bool>("--watch") { Description = "Keep it up to date until Ctrl-C; with --json a line for each status" };
         var config = Options.Config(GatewayConfigFile.DefaultPath);
-        var command = new Command("status", Options.WithExamples(
-            "Shows the VPS, the links, the flows, and what deserves attention.", $"{RootCommandFactory.Name} status --watch"))
+        var command = new ExampleCommand(
+            "status",
+            "Shows the VPS, the links, the flows, and what deserves attention.",
+            $"{RootCommandFactory.Name} status --watch")
         {
             json, watch, config,
         };
         command.SetAction(async (parsed, cancel) =>
         {
             string path = parsed.GetRequiredValue(config);
-            using var local = await LocalClient.ConnectAsync(GatewaySettings.Load(path).Api, GatewaySettings.StartCommand(path), cancel);
+            using var local = await LocalClient.ConnectAsync(GatewaySettings.Load(path).Api, GatewaySettings.Command("run", path), cancel);
             var client = new GatewayLocal.GatewayLocalClient(local.Channel);
             var output = parsed.InvocationConfiguration.Output;
             return parsed.GetValue(watch)

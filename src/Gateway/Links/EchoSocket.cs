@@ -66,6 +66,12 @@ internal sealed class EchoSocket : IDisposable
     /// <exception cref="SocketException">No route, or the interface is down.</exception>
     internal async ValueTask SendAsync(CancellationToken cancellationToken)
     {
+        // An answer that nobody waited for would be taken for this request's, a whole interval late, and every later one likewise.
+        while (_socket.Poll(TimeSpan.Zero, SelectMode.SelectRead))
+        {
+            _socket.Receive(_in, SocketFlags.None, out _);
+        }
+
         _sequence++;
         _departures[_sequence % Outstanding] = _time.GetTimestamp();
         EchoPacket.Write(_out, _family, _sequence, _token);

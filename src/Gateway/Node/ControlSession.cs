@@ -1,8 +1,7 @@
-using System.Net;
-using System.Threading.Channels;
 using Aggregator.Protocol.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
+using GrpcStatus = Grpc.Core.Status;
 
 namespace Aggregator.Gateway.Node;
 
@@ -33,9 +32,22 @@ internal sealed class ControlSession(Func<CancellationToken, ValueTask<Stream>> 
         string version, Action<Welcome> welcomed, Action<TimeSpan> roundTrip, CancellationToken cancellationToken)
     {
         // The stream that the callback gives is TLS already, so to HTTP it is a clear connection with HTTP/2 known beforehand.
+        string? dialFailure = null;
         using var handler = new SocketsHttpHandler
         {
-            ConnectCallback = (_, token) => dial(token),
+            ConnectCallback = async (_, token) =>
+            {
+                try
+                {
+                    return await dial(token);
+                }
+                catch (IOException e)
+                {
+                    // gRPC and HTTP wrap it in sentences of theirs.
+                    dialFailure = e.Message;
+                    throw;
+                }
+            },
             UseProxy = false,
             AllowAutoRedirect = false,
             EnableMultipleHttp2Connections = false,
@@ -58,14 +70,28 @@ internal sealed class ControlSession(Func<CancellationToken, ValueTask<Stream>> 
             var ledger = new PingLedger(time);
             Task<string> pinging = PingAsync(call.RequestStream, ledger, ending.Token);
             Task<string> reading = ReadAsync(call.ResponseStream, ledger, roundTrip, ending.Token);
-            string reason = await await Task.WhenAny(pinging, reading);
-            await ending.CancelAsync();
-            await Task.WhenAll(IgnoreCancellation(pinging), IgnoreCancellation(reading));
-            return reason;
+            Task<string> first = await Task.WhenAny(pinging, reading);
+            if (first == pinging && pinging.IsFaulted)
+            {
+                // A ping that could not be sent only shows that the call is over; how it ended is the reader's to say.
+                await Task.WhenAny(reading, Task.Delay(WelcomeTimeout, time, cancellationToken));
+                first = reading.IsCompleted ? reading : pinging;
+            }
+
+            try
+            {
+                return await first;
+            }
+            finally
+            {
+                await ending.CancelAsync();
+                await Task.WhenAll(pinging, reading).ContinueWith(
+                    static both => both.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            }
         }
         catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
         {
-            return Explain(e);
+            return dialFailure ?? Explain(e);
         }
     }
 
@@ -77,17 +103,17 @@ internal sealed class ControlSession(Func<CancellationToken, ValueTask<Stream>> 
         {
             if (!await stream.MoveNext(either.Token))
             {
-                throw new RpcException(new Status(StatusCode.Unavailable, "the VPS ended the session without a word"));
+                throw new RpcException(new GrpcStatus(StatusCode.Unavailable, "the VPS ended the session without a word"));
             }
         }
         catch (Exception e) when (timeout.IsCancellationRequested && e is OperationCanceledException or RpcException)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, "the VPS did not answer in time"));
+            throw new RpcException(new GrpcStatus(StatusCode.Unavailable, "the VPS did not answer in time"));
         }
 
         return stream.Current.KindCase == VpsMessage.KindOneofCase.Welcome
             ? stream.Current.Welcome
-            : throw new RpcException(new Status(StatusCode.Internal, "the VPS's first message was not Welcome"));
+            : throw new RpcException(new GrpcStatus(StatusCode.Internal, "the VPS's first message was not Welcome"));
     }
 
     private async Task<string> PingAsync(IClientStreamWriter<GatewayMessage> stream, PingLedger ledger, CancellationToken cancellationToken)
@@ -119,18 +145,6 @@ internal sealed class ControlSession(Func<CancellationToken, ValueTask<Stream>> 
         }
 
         return "the VPS ended the session";
-    }
-
-    private static async Task IgnoreCancellation(Task<string> task)
-    {
-        try
-        {
-            await task;
-        }
-        catch (Exception e) when (e is OperationCanceledException or RpcException)
-        {
-            // The other half already said why the session ended.
-        }
     }
 
     private static string Explain(RpcException e) => e.StatusCode switch

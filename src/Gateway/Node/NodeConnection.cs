@@ -12,6 +12,7 @@ namespace Aggregator.Gateway.Node;
 /// Keeps the control session with the paired VPS up for as long as the daemon runs, and publishes where it stands.
 /// Readers see whole <see cref="NodePicture"/>s and take no lock.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2213", Justification = "Each session disposes of its own source.")]
 internal sealed class NodeConnection(
     INodeDialer dialer,
     Func<PairedNode?> loadNode,

@@ -48,7 +48,7 @@ internal sealed class NodeDialer(VpsConnector connector, IdentityKey identity, T
             await ending.CancelAsync();
             foreach (Task<Stream> attempt in attempts)
             {
-                _ = DiscardAsync(attempt);
+                await DiscardAsync(attempt);
             }
         }
     }

@@ -52,7 +52,7 @@ internal static class PairingClient
         }
     }
 
-    private static string Explain(Status status) => status.StatusCode switch
+    private static string Explain(Grpc.Core.Status status) => status.StatusCode switch
     {
         StatusCode.PermissionDenied => "the code was refused: it is wrong, was used already or has expired; get a new line with `aggregator-vps pair` on the VPS",
         StatusCode.ResourceExhausted => "the VPS takes no more tries from this address for now (too many wrong codes); try again in a minute",

@@ -67,7 +67,7 @@ public sealed class ControlSessionTests : IAsyncLifetime
     [Fact]
     public async Task A_revoked_gateway_is_told_to_pair_again()
     {
-        _vps.Refusal = new Status(StatusCode.Unauthenticated, "unknown key");
+        _vps.Refusal = new Grpc.Core.Status(StatusCode.Unauthenticated, "unknown key");
         (await RunAsync()).ShouldContain("pair it again");
     }
 
@@ -115,7 +115,7 @@ public sealed class ControlSessionTests : IAsyncLifetime
 
         internal bool PongFirst { get; set; }
 
-        internal Status? Refusal { get; set; }
+        internal Grpc.Core.Status? Refusal { get; set; }
 
         internal string? SeenVersion { get; set; }
     }
