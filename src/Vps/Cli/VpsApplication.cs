@@ -40,7 +40,7 @@ internal static class VpsApplication
 
         var services = builder.Services;
         services.AddRouting();
-        services.AddGrpc();
+        services.AddGrpc(grpc => grpc.MaxReceiveMessageSize = MaxMessageBytes);
         services.AddSingleton(time);
         services.AddSingleton(identity);
         services.AddSingleton(paired);
@@ -83,6 +83,11 @@ internal static class VpsApplication
         return app;
     }
 
+    /// <summary>
+    /// Every request of these services is far smaller. What a stranger may make this process hold is this for each of his streams, not 4 MiB.
+    /// </summary>
+    private const int MaxMessageBytes = 64 * 1024;
+
     private static void Log(ILoggingBuilder logging)
     {
         logging.SetMinimumLevel(LogLevel.Information);
@@ -101,7 +106,7 @@ internal static class VpsApplication
         limits.MaxRequestHeadersTotalSize = 8 * 1024;
         limits.MaxRequestHeaderCount = 32;
         limits.RequestHeadersTimeout = PortListener.HandshakeTime;
-        // The session's request never ends and is silent most of the time; bodies are bounded by the 4 MiB of a gRPC message.
+        // The session's request never ends and is silent most of the time; bodies are bounded by MaxMessageBytes.
         limits.MaxRequestBodySize = null;
         limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;

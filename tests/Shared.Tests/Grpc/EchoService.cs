@@ -82,6 +82,11 @@ internal sealed class EchoService(EchoEvents events) : Echo.EchoBase
     public override async Task Repeat(EchoMessage request, IServerStreamWriter<EchoMessage> responseStream, ServerCallContext context)
     {
         int sent = 0;
+        context.GetHttpContext().Response.OnCompleted(() =>
+        {
+            events.Set("response over");
+            return Task.CompletedTask;
+        });
         try
         {
             for (; sent < request.Number; sent++)

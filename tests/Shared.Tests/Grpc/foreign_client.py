@@ -92,7 +92,7 @@ def context(stub):
 
 def deadline(stub):
     start = time.monotonic()
-    result = attempt(lambda: stub.Unary(message(order="wait"), timeout=0.5))
+    result = attempt(lambda: stub.Unary(message(order="wait"), timeout=2))
     return {**result, "seconds": time.monotonic() - start}
 
 

@@ -152,12 +152,34 @@ public sealed class RawServerTests : GrpcTestBase
 
         RawAnswer stream = await RawCall.PostAsync(
             Host.Address, "/aggregator.tests.Echo/Repeat",
-            RawCall.Frame(new EchoMessage { Number = 2, Order = "wait" }.ToByteArray()), headers: ("grpc-timeout", "300m"));
+            RawCall.Frame(new EchoMessage { Number = 2, Order = "wait" }.ToByteArray()), headers: ("grpc-timeout", "1500m"));
         stream.Status.ShouldBe("4");
         stream.IsTrailersOnly.ShouldBeFalse();
         stream.Body.Length.ShouldBeGreaterThan(5);
         await Host.Events.Of("cancelled");
         Host.Logs.Errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_client_that_does_not_read_keeps_no_call_past_its_deadline()
+    {
+        using var handler = new SocketsHttpHandler { InitialHttp2StreamWindowSize = 65_535 };
+        using var http = new HttpMessageInvoker(handler);
+        using var request = new HttpRequestMessage(HttpMethod.Post, Host.Address + "/aggregator.tests.Echo/Repeat")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(RawCall.Frame(
+                new EchoMessage { Number = 1000, Data = ByteString.CopyFrom(new byte[100_000]) }.ToByteArray())),
+        };
+        request.Content.Headers.ContentType = new("application/grpc");
+        request.Headers.TryAddWithoutValidation("grpc-timeout", "1S");
+        using HttpResponseMessage response = await http.SendAsync(request, CancellationToken.None);
+
+        // The handler is held back by the window, hears of the deadline, and then the stream is taken away from the client.
+        int.Parse(await Host.Events.Of("repeat ended")).ShouldBeLessThan(1000);
+        await Host.Events.Of("response over");
+        await Should.ThrowAsync<Exception>(async () => await (await response.Content.ReadAsStreamAsync()).CopyToAsync(Stream.Null));
     }
 
     [Fact]
