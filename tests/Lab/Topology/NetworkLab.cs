@@ -186,7 +186,7 @@ internal sealed class NetworkLab : IAsyncDisposable
             var outer = isp.InNamespace(() => TapDevice.Create(IspWanInterface));
             var inner = Gateway.InNamespace(() => TapDevice.Create($"wan{number}"));
             emulator = new LinkEmulator(
-                _wire, inner, outer, spec.DownSettings, spec.UpSettings, spec.Interference, HashCode.Combine(Spec.Seed, number));
+                _wire, inner, outer, spec.DownSettings, spec.UpSettings, spec.Interference, (Spec.Seed * LabSpec.MostWans) + number);
             _emulators.Add(emulator);
         }
 

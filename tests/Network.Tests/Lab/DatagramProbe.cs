@@ -22,6 +22,9 @@ internal sealed unsafe partial class DatagramProbe : IDisposable
     private const int MSG_DONTWAIT = 0x40;
     private const int ReceiveBufferBytes = 64 * 1024 * 1024;
 
+    /// <summary>For what must come: a busy machine may take its time.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     private readonly Socket _receiver;
     private readonly Socket _sender;
     private readonly IPEndPoint _target;
@@ -85,8 +88,7 @@ internal sealed unsafe partial class DatagramProbe : IDisposable
                 SendOne();
             }
 
-            Libc.timespec pause = new() { tv_nsec = 1_000_000 };
-            _ = Libc.ppoll(null, 0, &pause, null);
+            Pause(TimeSpan.FromMilliseconds(1));
         }
     }
 
@@ -100,15 +102,20 @@ internal sealed unsafe partial class DatagramProbe : IDisposable
         _sender.SendTo(payload, _target);
     }
 
-    /// <summary>What has arrived when nothing more came for <paramref name="quiet"/>.</summary>
-    internal Arrival[] Finish(TimeSpan quiet)
+    /// <summary>What has arrived when at least <paramref name="expected"/> did (or five seconds passed), and then nothing more for <paramref name="quiet"/>.</summary>
+    internal Arrival[] Finish(TimeSpan quiet, int expected = 0)
     {
+        long start = TimeProvider.System.GetTimestamp();
+        while (ReceivedCount < expected && TimeProvider.System.GetElapsedTime(start) < Patience)
+        {
+            Pause(TimeSpan.FromMilliseconds(5));
+        }
+
         int before = -1;
         while (before != ReceivedCount)
         {
             before = ReceivedCount;
-            Libc.timespec pause = new() { tv_sec = (long)quiet.TotalSeconds, tv_nsec = quiet.Milliseconds * 1_000_000L };
-            _ = Libc.ppoll(null, 0, &pause, null);
+            Pause(quiet);
         }
 
         lock (_arrivals)
@@ -139,6 +146,12 @@ internal sealed unsafe partial class DatagramProbe : IDisposable
         _thread.Join();
         _sender.Dispose();
         _receiver.Dispose();
+    }
+
+    private static void Pause(TimeSpan time)
+    {
+        Libc.timespec pause = new() { tv_sec = (long)time.TotalSeconds, tv_nsec = time.Ticks % TimeSpan.TicksPerSecond * 100 };
+        _ = Libc.ppoll(null, 0, &pause, null);
     }
 
     private static long Now => (TimeProvider.System.GetUtcNow().Ticks - DateTime.UnixEpoch.Ticks) * 100;
