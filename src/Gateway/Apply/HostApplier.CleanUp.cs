@@ -1,3 +1,4 @@
+using Aggregator.Gateway.Links;
 using System.Globalization;
 using System.Net.Sockets;
 using Aggregator.Gateway.Policy;

@@ -1,3 +1,4 @@
+using Aggregator.Gateway.Links;
 using System.Security.Cryptography;
 using System.Text;
 using Aggregator.Gateway.Policy;

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Threading.Channels;
 using Aggregator.Gateway.Configuration;
-using Aggregator.Gateway.Policy;
 using Aggregator.Netlink;
 using Aggregator.Settings;
 using Microsoft.Extensions.Logging;

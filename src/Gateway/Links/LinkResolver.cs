@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Aggregator.Gateway.Configuration;
-using Aggregator.Gateway.Policy;
 
 namespace Aggregator.Gateway.Links;
 

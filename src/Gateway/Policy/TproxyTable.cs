@@ -1,3 +1,4 @@
+using Aggregator.Gateway.Links;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;

@@ -1,6 +1,8 @@
+using Aggregator.Vps.Status;
 using Aggregator.Protocol.V1;
 using Aggregator.Vps.Sessions;
 using Grpc.Core;
+using GrpcStatus = Grpc.Core.Status;
 
 namespace Aggregator.Vps.Api;
 
@@ -15,6 +17,6 @@ internal sealed class VpsLocalService(StatusReader status, GatewaySessions sessi
 
     public override Task<ReloadReply> Reload(ReloadRequest request, ServerCallContext context) =>
         reloader.Reload() is { } error
-            ? throw new RpcException(new Status(StatusCode.FailedPrecondition, error))
+            ? throw new RpcException(new GrpcStatus(StatusCode.FailedPrecondition, error))
             : Task.FromResult(new ReloadReply());
 }

@@ -1,3 +1,4 @@
+using Aggregator.Vps.Status;
 using Aggregator.Host;
 using Aggregator.Hosting;
 using Aggregator.Identity;

@@ -1,3 +1,4 @@
+using Aggregator.Vps.Status;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Aggregator.Cli;

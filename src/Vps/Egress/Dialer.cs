@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Aggregator.Flows;
-using Aggregator.Vps.Listener;
 
 namespace Aggregator.Vps.Egress;
 

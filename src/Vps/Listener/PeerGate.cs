@@ -1,3 +1,4 @@
+using Aggregator.Vps.Pairing;
 using Aggregator.Protocol.V1;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;

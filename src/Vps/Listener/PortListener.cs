@@ -1,3 +1,4 @@
+using Aggregator.Vps.Egress;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;

@@ -1,7 +1,7 @@
 using Aggregator.Cli;
 using Aggregator.Protocol.V1;
-using Aggregator.Vps.Listener;
 using Grpc.Core;
+using GrpcStatus = Grpc.Core.Status;
 
 namespace Aggregator.Vps.Pairing;
 
@@ -22,5 +22,5 @@ internal sealed class PairingService(PairingDesk desk) : Protocol.V1.Pairing.Pai
         };
     }
 
-    private static RpcException Error(StatusCode code, string detail) => new(new Status(code, detail));
+    private static RpcException Error(StatusCode code, string detail) => new(new GrpcStatus(code, detail));
 }

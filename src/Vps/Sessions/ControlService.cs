@@ -1,11 +1,12 @@
+using Aggregator.Vps.Pairing;
 using Aggregator.Cli;
 using Aggregator.Flows;
 using Aggregator.Protocol.V1;
 using Aggregator.Vps.Configuration;
-using Aggregator.Vps.Listener;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
+using GrpcStatus = Grpc.Core.Status;
 
 namespace Aggregator.Vps.Sessions;
 
@@ -27,18 +28,18 @@ internal sealed class ControlService(
             ?? throw new InvalidOperationException("the control service is reached through the VPS's port only");
         if (sessions.Find(peer.Pin) is not { } gateway)
         {
-            throw new RpcException(new Status(StatusCode.Unauthenticated, "this gateway is not paired"));
+            throw new RpcException(new GrpcStatus(StatusCode.Unauthenticated, "this gateway is not paired"));
         }
 
         var cancellation = context.CancellationToken;
         if (!await requestStream.MoveNext(cancellation) || requestStream.Current.Hello is not { } hello)
         {
-            throw new RpcException(new Status(StatusCode.InvalidArgument, "the first message is Hello"));
+            throw new RpcException(new GrpcStatus(StatusCode.InvalidArgument, "the first message is Hello"));
         }
 
         if (hello.FlowProtocol < FlowProtocol.Version)
         {
-            throw new RpcException(new Status(
+            throw new RpcException(new GrpcStatus(
                 StatusCode.FailedPrecondition, $"this VPS speaks flow protocol {FlowProtocol.Version} and later; update the gateway"));
         }
 
@@ -54,7 +55,7 @@ internal sealed class ControlService(
             {
                 if (requestStream.Current.Ping is not { } ping)
                 {
-                    throw new RpcException(new Status(StatusCode.InvalidArgument, "only Ping follows Hello"));
+                    throw new RpcException(new GrpcStatus(StatusCode.InvalidArgument, "only Ping follows Hello"));
                 }
 
                 await responseStream.WriteAsync(new VpsMessage { Pong = new Pong { Sequence = ping.Sequence } }, cancellation);

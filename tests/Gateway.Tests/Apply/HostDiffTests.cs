@@ -1,3 +1,4 @@
+using Aggregator.Gateway.Links;
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;

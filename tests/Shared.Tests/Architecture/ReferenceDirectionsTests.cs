@@ -66,28 +66,40 @@ public sealed partial class ReferenceDirectionsTests
     /// <summary>The rooms of the gateway: data goes Ingress → Carriers, control goes Links → Policy → Apply, and who only tells looks but does not touch.</summary>
     [Theory]
     [InlineData("Configuration", new string[0])]
+    [InlineData("Carriers", new[] { "Configuration" })]
     [InlineData("Node", new[] { "Carriers" })]
     [InlineData("Links", new[] { "Configuration", "Carriers" })]
-    [InlineData("Carriers", new[] { "Node", "Configuration" })]
     [InlineData("Ingress", new[] { "Carriers", "Configuration" })]
     [InlineData("Apply", new[] { "Policy", "Links", "Configuration" })]
-    [InlineData("Policy", new[] { "Links", "Configuration", "Node", "Apply" })]
+    [InlineData("Policy", new[] { "Links", "Configuration", "Apply" })]
     [InlineData("Status", new[] { "Links", "Policy", "Node", "Carriers", "Ingress", "Configuration" })]
     [InlineData("Api", new[] { "Status", "Policy", "Node", "Configuration" })]
     public void Rooms_of_the_gateway_look_one_way(string room, string[] allowed) =>
         AssertRoom("src/Gateway", "Aggregator.Gateway", room, allowed);
 
+    /// <summary>The rooms of the VPS: data goes Listener → Sessions → Egress.</summary>
     [Theory]
     [InlineData("Configuration", new string[0])]
-    [InlineData("Pairing", new[] { "Configuration", "Listener" })]
+    [InlineData("Pairing", new[] { "Configuration" })]
     [InlineData("Egress", new[] { "Configuration" })]
-    [InlineData("Listener", new[] { "Configuration", "Pairing" })]
-    [InlineData("Sessions", new[] { "Configuration", "Pairing", "Listener", "Egress" })]
+    [InlineData("Sessions", new[] { "Configuration", "Pairing", "Egress" })]
+    [InlineData("Listener", new[] { "Configuration", "Pairing", "Sessions", "Egress" })]
     [InlineData("Apply", new[] { "Configuration" })]
-    [InlineData("Status", new[] { "Configuration", "Pairing", "Sessions", "Listener", "Apply" })]
+    [InlineData("Status", new[] { "Configuration", "Pairing", "Sessions", "Apply" })]
     [InlineData("Api", new[] { "Configuration", "Pairing", "Sessions", "Status" })]
     public void Rooms_of_the_vps_look_one_way(string room, string[] allowed) =>
         AssertRoom("src/Vps", "Aggregator.Vps", room, allowed);
+
+    /// <summary>Only the loop that decides acts on the host; the composition root and the command lines may call it to end or to put back.</summary>
+    [Theory]
+    [InlineData("src/Gateway", "Aggregator.Gateway.Apply", new[] { "Policy", "Cli", "Status" })]
+    [InlineData("src/Vps", "Aggregator.Vps.Apply", new[] { "Cli", "Status" })]
+    public void Only_one_room_acts_on_the_host(string project, string apply, string[] callers) =>
+        Uses(project)
+            .Where(u => u.Name == apply)
+            .Select(u => u.File.Split('/')[2])
+            .Where(room => room != "Apply" && !callers.Contains(room))
+            .ShouldBeEmpty();
 
     private static void AssertRoom(string project, string prefix, string room, string[] allowed)
     {

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using Aggregator.Mptcp;
 
-namespace Aggregator.Vps.Listener;
+namespace Aggregator.Vps.Egress;
 
 /// <summary>TCP keep-alive for connections on both sides of the VPS.</summary>
 internal static class KeepAlive

@@ -1,8 +1,7 @@
 using System.Net;
 using Aggregator.Identity;
-using Aggregator.Vps.Pairing;
 
-namespace Aggregator.Vps.Listener;
+namespace Aggregator.Vps.Pairing;
 
 /// <summary>Who is at the other end of a connection that came through the port (HttpContext.Features).</summary>
 internal interface IPeerFeature

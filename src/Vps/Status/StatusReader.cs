@@ -6,7 +6,7 @@ using Aggregator.Vps.Apply;
 using Aggregator.Vps.Pairing;
 using Aggregator.Vps.Sessions;
 
-namespace Aggregator.Vps.Api;
+namespace Aggregator.Vps.Status;
 
 /// <summary>The daemon's state as `status` shows it. Reads only.</summary>
 internal sealed class StatusReader(

@@ -1,4 +1,4 @@
-namespace Aggregator.Gateway.Policy;
+namespace Aggregator.Gateway.Links;
 
 /// <summary>
 /// The numbers under which the gateway's things appear on the host (`ip rule`, `ip route show table all`). They mark what is ours,
