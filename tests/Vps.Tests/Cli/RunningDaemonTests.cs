@@ -62,7 +62,7 @@ public sealed class RunningDaemonTests : IAsyncLifetime
     [Fact]
     public async Task Revoke_says_so_when_the_daemon_fails()
     {
-        _daemon.OnEnd = _ => throw new RpcException(new Status(StatusCode.Internal, "trouble"));
+        _daemon.OnEnd = _ => throw new RpcException(new Grpc.Core.Status(StatusCode.Internal, "trouble"));
         var (code, _, error) = await RunAsync("revoke", "home", "--config", Config);
         error.ShouldBe("aggregator-vps: home is revoked, but the daemon could not be told to end what it has open (Internal: trouble); restart it\n");
         code.ShouldBe(ExitCode.Failed);
