@@ -59,7 +59,7 @@ internal static class GatewayDaemon
             connector, () => node.Node is { } n ? new VpsTarget(n.Hosts, n.Port, n.Pin) : null, identity, node, config.Encrypt, time);
         await using var carrier = new MptcpCarrier(
             dialer, host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
-        var ingressLimits = IngressLimits.Default;
+        var ingressLimits = IngressLimits.ForThisProcess();
         await using var flows = new FlowRegistry(time, ingressLimits);
         var context = new IngressContext(
             carrier, flows, RelayBudget.ForMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes), ingressLimits, time,

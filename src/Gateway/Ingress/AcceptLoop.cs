@@ -1,38 +1,33 @@
 using System.Net.Sockets;
-using Microsoft.Extensions.Logging;
 
 namespace Aggregator.Gateway.Ingress;
 
 /// <summary>
 /// Accepts on one socket, for as long as it lives, whatever happens to single connections or to the host's descriptors,
-/// and runs each connection by itself, at most <see cref="IngressLimits.MaxConnections"/> at once.
+/// and runs each connection by itself, as long as there is a place for it in <see cref="IngressContext.Slots"/>.
 /// </summary>
-[System.Diagnostics.CodeAnalysis.SuppressMessage(
-    "Usage", "CA2213", Justification = "The semaphore outlives the listener: flows under way release their slots later.")]
 internal sealed class AcceptLoop : IAsyncDisposable
 {
     private readonly string _name;
     private readonly Socket _listener;
     private readonly Func<Socket, CancellationToken, Task> _serve;
-    private readonly IngressLimits _limits;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
+    private readonly Func<CancellationToken, ValueTask<Socket>> _accept;
+    private readonly IngressContext _context;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly SemaphoreSlim _slots;
     private readonly Task _loop;
 
     /// <param name="listener">Owned from now on.</param>
     /// <param name="serve">Serves one client; the socket is disposed after it. The token is cancelled when the listener is disposed.</param>
+    /// <param name="accept">For a test of what the kernel says only when the whole process is in trouble; else the listener's own.</param>
     internal AcceptLoop(
-        string name, Socket listener, Func<Socket, CancellationToken, Task> serve, IngressLimits limits, TimeProvider time, ILogger logger)
+        string name, Socket listener, Func<Socket, CancellationToken, Task> serve, IngressContext context,
+        Func<CancellationToken, ValueTask<Socket>>? accept = null)
     {
         _name = name;
         _listener = listener;
         _serve = serve;
-        _limits = limits;
-        _time = time;
-        _logger = logger;
-        _slots = new SemaphoreSlim(limits.MaxConnections);
+        _accept = accept ?? listener.AcceptAsync;
+        _context = context;
         Stopping = _stopping.Token;
         _loop = Task.Run(AcceptAsync);
     }
@@ -45,7 +40,6 @@ internal sealed class AcceptLoop : IAsyncDisposable
         _listener.Dispose();
         await _loop;
         _stopping.Dispose();
-        // _slots is left to the collector: flows under way release theirs when they end, after this.
     }
 
     private async Task AcceptAsync()
@@ -55,14 +49,14 @@ internal sealed class AcceptLoop : IAsyncDisposable
         {
             while (true)
             {
-                await _slots.WaitAsync(Stopping);
+                await _context.Slots.WaitAsync(Stopping);
                 Socket? client = null;
                 try
                 {
-                    client = await _listener.AcceptAsync(Stopping);
+                    client = await _accept(Stopping);
                     if (pause > TimeSpan.Zero)
                     {
-                        _logger.AcceptRecovered(_name);
+                        _context.Logger.AcceptRecovered(_name);
                         pause = TimeSpan.Zero;
                     }
                 }
@@ -71,16 +65,16 @@ internal sealed class AcceptLoop : IAsyncDisposable
                     if (!IsOfOneConnection(e.SocketErrorCode))
                     {
                         // Logged at the first failure of a row and at each doubling, so at most a few lines and then one a second.
-                        pause = pause == TimeSpan.Zero ? _limits.MinAcceptPause : Min(pause * 2, _limits.MaxAcceptPause);
-                        _logger.AcceptFailed(_name, e.Message, pause.TotalMilliseconds);
-                        await Task.Delay(pause, _time, Stopping);
+                        pause = pause == TimeSpan.Zero ? _context.Limits.MinAcceptPause : Min(pause * 2, _context.Limits.MaxAcceptPause);
+                        _context.Logger.AcceptFailed(_name, e.Message, pause.TotalMilliseconds);
+                        await Task.Delay(pause, _context.Time, Stopping);
                     }
                 }
                 finally
                 {
                     if (client is null)
                     {
-                        _slots.Release();
+                        _context.Slots.Release();
                     }
                 }
                 if (client is not null)
@@ -112,12 +106,12 @@ internal sealed class AcceptLoop : IAsyncDisposable
         }
         catch (Exception e)
         {
-            _logger.ClientFault(e, _name);
+            _context.Logger.ClientFault(e, _name);
         }
         finally
         {
             client.Dispose();
-            _slots.Release();
+            _context.Slots.Release();
         }
     }
 }

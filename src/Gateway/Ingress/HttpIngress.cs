@@ -21,7 +21,7 @@ internal sealed class HttpIngress(IPEndPoint listen, IngressContext context) : I
         {
             LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
             context.Logger.Listening(Name, LocalEndPoint);
-            _loop = new AcceptLoop(Name, socket, ServeAsync, context.Limits, context.Time, context.Logger);
+            _loop = new AcceptLoop(Name, socket, ServeAsync, context);
         }
         return new(new StartResult(error));
     }

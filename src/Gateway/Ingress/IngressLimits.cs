@@ -1,14 +1,35 @@
+using Aggregator.Interop;
+
 namespace Aggregator.Gateway.Ingress;
 
 /// <summary>Every bound of the ingress in one place. What a client can make us hold is the product of these.</summary>
 internal sealed record IngressLimits
 {
+    /// <summary>Descriptors that a connection takes: the client's and its connection to the VPS.</summary>
+    private const int DescriptorsEach = 2;
+
+    /// <summary>For the pool, control, probes, status and the runtime itself, which does not survive it when it can open no file.</summary>
+    private const int DescriptorsForOthers = 512;
+
+    private const int MinConnections = 64;
+
     internal static IngressLimits Default { get; } = new();
 
-    /// <summary>
-    /// Connections that one listener has under way at once; further ones wait in the kernel's backlog. A descriptor for the client and one for the VPS each:
-    /// within the 65,536 that the service unit allows, with room for two busy listeners.
-    /// </summary>
+    /// <summary>As many connections as the process may have descriptors for.</summary>
+    internal static unsafe IngressLimits ForThisProcess()
+    {
+        Libc.resource_limit limit;
+        // The runtime has raised the soft limit to the hard one at its start.
+        return Libc.getrlimit(Libc.RLIMIT_NOFILE, &limit) == 0 ? ForDescriptors(limit.rlim_cur) : Default;
+    }
+
+    internal static IngressLimits ForDescriptors(ulong descriptors) => Default with
+    {
+        MaxConnections = (int)Math.Clamp(
+            ((long)Math.Min(descriptors, int.MaxValue) - DescriptorsForOthers) / DescriptorsEach, MinConnections, Default.MaxConnections),
+    };
+
+    /// <summary>Connections under way at once on all listeners together; further ones wait in the kernel's backlog.</summary>
     internal int MaxConnections { get; init; } = 16_000;
 
     /// <summary>The kernel's accept queue. net.core.somaxconn is 4096 by default; a page that opens hundreds at once must fit.</summary>

@@ -25,7 +25,7 @@ internal sealed class TransparentIngress(IPEndPoint listen, IngressContext conte
         {
             LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
             context.Logger.Listening(Name, LocalEndPoint);
-            _loop = new AcceptLoop(Name, socket, ServeAsync, context.Limits, context.Time, context.Logger);
+            _loop = new AcceptLoop(Name, socket, ServeAsync, context);
         }
         return new(new StartResult(error));
     }

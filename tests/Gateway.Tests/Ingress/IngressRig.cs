@@ -5,6 +5,7 @@ using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Ingress;
 using Aggregator.Relay;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Aggregator.Gateway.Tests.Ingress;
@@ -33,11 +34,11 @@ internal sealed class IngressRig : IAsyncDisposable
     internal static Task<IngressRig> HttpAsync(ICarrier carrier, IngressLimits? limits = null) =>
         StartAsync(carrier, limits, context => new HttpIngress(new IPEndPoint(IPAddress.Loopback, 0), context));
 
-    internal static IngressContext Context(ICarrier carrier, IngressLimits? limits = null)
+    internal static IngressContext Context(ICarrier carrier, IngressLimits? limits = null, ILogger? logger = null)
     {
         limits ??= IngressLimits.Default;
         return new IngressContext(
-            carrier, new FlowRegistry(TimeProvider.System, limits), new RelayBudget(64, 64), limits, TimeProvider.System, NullLogger.Instance);
+            carrier, new FlowRegistry(TimeProvider.System, limits), new RelayBudget(64, 64), limits, TimeProvider.System, logger ?? NullLogger.Instance);
     }
 
     internal async Task<Socket> ConnectAsync()
