@@ -49,6 +49,11 @@ internal static class UpCommand
         await using var control = new ControlServer(lab);
         var description = LabDescription.Of(lab);
         Console.WriteLine(json ? description.ToJson() : Text(description));
+        if (!lab.KeepsTimeUnderLoad)
+        {
+            await Console.Error.WriteLineAsync("netlab: no right to SCHED_FIFO (CAP_SYS_NICE): delays are only as exact as the machine's load lets them");
+        }
+
         await end.Task;
     }
 

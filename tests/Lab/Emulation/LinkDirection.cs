@@ -16,12 +16,6 @@ internal sealed unsafe partial class LinkDirection : IDisposable
     /// <summary>The longest frame a TAP gives: the largest IP packet and its header.</summary>
     private const int LongestFrame = 65535 + EthernetHeader;
 
-    /// <summary>
-    /// Frames due within this time leave together, the last ones early: at 300 Mbit/s five or six at a wake-up. A fifth of a millisecond
-    /// would still be well within what is promised (1 ms).
-    /// </summary>
-    private const long TogetherNs = 150_000;
-
     /// <summary>So many frames are taken before those due are delivered.</summary>
     private const int TakenAtOnce = 64;
 
@@ -131,7 +125,7 @@ internal sealed unsafe partial class LinkDirection : IDisposable
             }
         }
 
-        long horizon = EmulatorClock.Now + TogetherNs;
+        long horizon = EmulatorClock.Now + Wire.TickNs;
         Transmit(horizon, settings);
         if (_ring.Flying > 0 || outage)
         {

@@ -11,10 +11,10 @@ namespace Aggregator.Lab.Emulation;
 internal sealed unsafe class Wire : IDisposable
 {
     /// <summary>
-    /// How long frames may lie in a TAP's own queue while there is traffic: their time of arrival is known only so well. Together with
-    /// <see cref="LinkDirection"/>'s early delivery the mean error of the delay is about nought.
+    /// The time between rounds while there is traffic. A frame may lie in a TAP's own queue until the next round, so its arrival is noted up to one tick late;
+    /// and it is delivered in the last round before it is due, up to one tick early. The errors cancel in the mean and stay well within what is promised, 1 ms.
     /// </summary>
-    private const long TickNs = 200_000;
+    internal const long TickNs = 200_000;
 
     /// <summary>After so many ticks without a frame the traffic counts as ended.</summary>
     private const int QuietTicks = 5;
@@ -26,6 +26,7 @@ internal sealed unsafe class Wire : IDisposable
     private readonly SafeFileHandle _wake;
     private readonly Thread _thread;
     private Libc.pollfd[] _waits = [];
+    private volatile bool _realtime;
     private bool _stop;
     private long _rounds;
 
@@ -44,6 +45,9 @@ internal sealed unsafe class Wire : IDisposable
 
     /// <summary>How often the thread looked after its links.</summary>
     internal long Rounds => Volatile.Read(ref _rounds);
+
+    /// <summary>Whether the thread runs before ordinary ones. If not, delays are as exact as the machine's load lets them.</summary>
+    internal bool IsRealtime => _realtime;
 
     internal void Add(LinkDirection link, TapDevice from, TapDevice to)
     {
@@ -109,7 +113,7 @@ internal sealed unsafe class Wire : IDisposable
 
     private void Run()
     {
-        EmulatorClock.TryMakeThreadRealtime();
+        _realtime = EmulatorClock.TryMakeThreadRealtime();
         int quiet = QuietTicks;
         long lastRound = 0;
         while (true)
@@ -142,14 +146,14 @@ internal sealed unsafe class Wire : IDisposable
 
             if (quiet < QuietTicks)
             {
-                // Traffic: do not be woken by every frame.
-                long next = Math.Min(due, Math.Max(lastRound + TickNs, now));
+                // Traffic: be woken neither by every frame that comes nor by every one that is due.
+                long next = lastRound + TickNs;
                 if (next > now)
                 {
                     Wait(waits, 1, next - now);
                 }
 
-                lastRound = EmulatorClock.Now;
+                lastRound = Math.Max(next, EmulatorClock.Now - TickNs);
                 Wait(waits, waits.Length, 0);
             }
             else

@@ -47,18 +47,16 @@ internal sealed record LabRecord(string Id, ProcessIdentity Owner)
         var records = new List<LabRecord>();
         foreach (string path in Directory.EnumerateDirectories(Folder))
         {
+            // A note that was never finished (it begins with a dot) counts like any other: once its owner is dead it goes.
             string id = System.IO.Path.GetFileName(path);
-            if (id.StartsWith('.'))
-            {
-                continue;
-            }
-
             try
             {
-                string text = File.ReadAllText(System.IO.Path.Combine(path, OwnerFile));
-
-                // An unreadable note has no living owner.
-                records.Add(new LabRecord(id, ProcessIdentity.Parse(text) ?? new ProcessIdentity(0, 0)));
+                var owner = ProcessIdentity.Parse(File.ReadAllText(System.IO.Path.Combine(path, OwnerFile)));
+                if (owner is not null || !id.StartsWith('.'))
+                {
+                    // A finished note that cannot be read has no living owner; an unfinished one may be being written.
+                    records.Add(new LabRecord(id, owner ?? new ProcessIdentity(0, 0)));
+                }
             }
             catch (IOException)
             {
@@ -69,11 +67,14 @@ internal sealed record LabRecord(string Id, ProcessIdentity Owner)
         return records;
     }
 
-    /// <summary>Takes away every lab whose owner is dead. Gives their ids.</summary>
+    /// <summary>Takes away every lab whose owner is dead, and namespaces of which no note is left. Gives their ids.</summary>
     internal static async Task<IReadOnlyList<string>> SweepAsync()
     {
+        // Namespaces first, then notes: a lab made in between has its note before its namespaces.
+        string[] namespaces = NamespaceRemoval.WithPrefix(LabPrefix);
+        var records = All();
         var swept = new List<string>();
-        foreach (var record in All())
+        foreach (var record in records)
         {
             if (!record.Owner.IsAlive)
             {
@@ -81,6 +82,13 @@ internal sealed record LabRecord(string Id, ProcessIdentity Owner)
                 record.Release();
                 swept.Add(record.Id);
             }
+        }
+
+        string[] orphans = [.. namespaces.Where(n => !records.Any(r => n.StartsWith(r.Prefix, StringComparison.Ordinal)))];
+        if (orphans.Length > 0)
+        {
+            await NamespaceRemoval.RemoveAsync(orphans);
+            swept.AddRange(orphans.Select(o => o.Split('-')[1]).Distinct());
         }
 
         return swept;
@@ -93,7 +101,7 @@ internal sealed record LabRecord(string Id, ProcessIdentity Owner)
         {
             Directory.Delete(Path, recursive: true);
         }
-        catch (DirectoryNotFoundException)
+        catch (Exception e) when (e is DirectoryNotFoundException or FileNotFoundException)
         {
             // Another sweep was quicker.
         }

@@ -72,6 +72,9 @@ internal sealed class NetworkLab : IAsyncDisposable
     /// <summary>By name and in the order of the specification.</summary>
     internal LabWans Wans => new(_wans);
 
+    /// <summary>Whether the lines keep their timing on a busy machine: <see cref="Wire.IsRealtime"/>.</summary>
+    internal bool KeepsTimeUnderLoad => _wire.IsRealtime;
+
     internal LabRecord Record => _record;
 
     /// <summary>Sweeps dead labs, then builds this one. When it returns, every host reaches every other that it should.</summary>

@@ -70,8 +70,10 @@ public sealed class LabLifetimeTests
         LabRecord.All().ShouldNotContain(r => r.Id == netlab.LabId);
     }
 
-    [SkippableFact]
-    public async Task What_a_killed_netlab_left_is_swept_and_living_labs_stay()
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_a_killed_netlab_left_is_swept_and_living_labs_stay(bool noteLeft)
     {
         await using var other = await LabTest.CreateAsync(new WanSpec("a") { DownMbps = 10, UpMbps = 10 });
         using var netlab = await UpAsync();
@@ -80,6 +82,10 @@ public sealed class LabLifetimeTests
         netlab.Process.Kill();
         await netlab.Process.WaitForExitAsync();
         NamespaceRemoval.WithPrefix(prefix).ShouldNotBeEmpty("a kill leaves it behind");
+        if (!noteLeft)
+        {
+            Directory.Delete(Path.Combine(LabRecord.Folder, netlab.LabId), recursive: true);
+        }
 
         var clean = await Tool.RunAsync(Netlab, ["clean"]);
         clean.ExitCode.ShouldBe(0, clean.Error);
