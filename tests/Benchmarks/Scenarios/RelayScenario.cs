@@ -34,7 +34,8 @@ internal static class RelayScenario
             }
 
             var cells = new Dictionary<(Entry Entry, LoadKind Kind, int Streams), Cell>();
-            for (int round = 1; round <= options.Rounds; round++)
+            // Round 0 does not count: compilers (JIT), caches and allocators warm up, everyone's alike.
+            for (int round = 0; round <= options.Rounds; round++)
             {
                 foreach (int streams in options.Streams)
                 {
@@ -42,9 +43,9 @@ internal static class RelayScenario
                     {
                         foreach (Entry entry in entries)
                         {
-                            progress($"round {round} of {options.Rounds}: {Name(kind)}, {streams} streams, {entry.Contestant.Name}");
+                            progress($"{(round == 0 ? "warming up" : $"round {round} of {options.Rounds}")}: {Name(kind)}, {streams} streams, {entry.Contestant.Name}");
                             var key = (entry, kind, streams);
-                            Cell cell = cells.TryGetValue(key, out Cell? known) ? known : cells[key] = new Cell();
+                            Cell cell = round == 0 ? new Cell() : cells.TryGetValue(key, out Cell? known) ? known : cells[key] = new Cell();
                             await MeasureAsync(entry, kind, streams, options, cell, cancellationToken);
                         }
                     }
