@@ -8,7 +8,7 @@ internal enum SysctlRule
     /// <summary>The value, whatever was there.</summary>
     Exact,
 
-    /// <summary>The last number is raised to the value and never lowered; numbers before it stay (tcp_rmem's maximum).</summary>
+    /// <summary>The last number (or, where the value has several, that many) is raised and never lowered; numbers before stay (tcp_rmem's maximum).</summary>
     AtLeast,
 
     /// <summary>The value only where the host had 1 (rp_filter: loose in place of strict, but not in place of none).</summary>
@@ -40,11 +40,20 @@ internal sealed record SysctlSetting(SysctlName Name, string Value, SysctlRule R
 
     private string? Raised(string original)
     {
-        int last = original.LastIndexOf(' ') + 1;
-        return long.TryParse(original.AsSpan(last), NumberStyles.None, CultureInfo.InvariantCulture, out long had)
-            && had >= long.Parse(Value, CultureInfo.InvariantCulture)
-            ? null
-            : string.Concat(original.AsSpan(0, last), Value);
+        string[] numbers = original.Split(' ');
+        string[] wanted = Value.Split(' ');
+        bool raised = false;
+        for (int i = 1; i <= Math.Min(numbers.Length, wanted.Length); i++)
+        {
+            if (!long.TryParse(numbers[^i], NumberStyles.None, CultureInfo.InvariantCulture, out long had)
+                || had < long.Parse(wanted[^i], CultureInfo.InvariantCulture))
+            {
+                numbers[^i] = wanted[^i];
+                raised = true;
+            }
+        }
+
+        return raised ? string.Join(' ', numbers) : null;
     }
 }
 

@@ -25,9 +25,28 @@ internal static class WantedSettings
     /// <summary>One connection may take this part of the memory.</summary>
     private const long MemoryShare = 64;
 
+    /// <summary>
+    /// What gateways' connections start with; half of it is the first window, enough for 150 Mbit/s over 100 ms.
+    /// Linux 6.18 does not grow the receive buffer of an accepted MPTCP connection that exchanged a few bytes and then waited, as every
+    /// connection of a warm pool does: uploads over 100 and 50 Mbit/s stayed at 11 Mbit/s, and reach 142 with this.
+    /// </summary>
+    private const long FirstBufferBytes = 4L << 20;
+
+    /// <summary>
+    /// While the port is opened, and no longer: accepted connections take the listening socket's buffer size over, and this way (unlike
+    /// SO_RCVBUF) without losing autotuning. The host's other sockets are not to start with that much.
+    /// </summary>
+    internal static IReadOnlyList<SysctlSetting> WhileOpening(long totalMemoryBytes) =>
+    [
+        new SysctlSetting(
+            SysctlName.Of("net.ipv4.tcp_rmem"),
+            string.Create(CultureInfo.InvariantCulture, $"{Math.Min(FirstBufferBytes, BufferBytes(totalMemoryBytes))} {BufferBytes(totalMemoryBytes)}"),
+            SysctlRule.AtLeast),
+    ];
+
     internal static IReadOnlyList<SysctlSetting> Sysctls(long totalMemoryBytes)
     {
-        string buffer = Math.Clamp(totalMemoryBytes / MemoryShare, MinBufferBytes, MaxBufferBytes).ToString(CultureInfo.InvariantCulture);
+        string buffer = BufferBytes(totalMemoryBytes).ToString(CultureInfo.InvariantCulture);
         return
         [
             // The sender decides when a silent subflow is left alone; downloads are sent from here. 4 retransmission time-outs without
@@ -37,4 +56,6 @@ internal static class WantedSettings
             new SysctlSetting(SysctlName.Of("net.ipv4.tcp_wmem"), buffer, SysctlRule.AtLeast),
         ];
     }
+
+    private static long BufferBytes(long totalMemoryBytes) => Math.Clamp(totalMemoryBytes / MemoryShare, MinBufferBytes, MaxBufferBytes);
 }

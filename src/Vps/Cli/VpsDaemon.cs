@@ -36,7 +36,7 @@ internal static class VpsDaemon
         var paired = new PairedGateways(config.State);
         var journal = HostJournal.Open(config.State);
         List<string> warnings = [];
-        using var port = Open(config, warnings);
+        using var port = Open(config, journal, warnings);
 
         await using var app = VpsApplication.Build(configPath, config, identity, paired, journal, warnings, TimeProvider.System);
         var services = app.Services;
@@ -68,14 +68,18 @@ internal static class VpsDaemon
         }
     }
 
-    private static Socket Open(VpsConfig config, List<string> warnings)
+    private static Socket Open(VpsConfig config, HostJournal journal, List<string> warnings)
     {
+        // HostSettings, with the same journal, takes it back as soon as it applies the lasting settings.
+        var sysctls = new HostSysctls(journal, new SysctlFiles());
+        sysctls.Apply(WantedSettings.WhileOpening(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
         try
         {
             return ListenSocket.Open(config.Listen, warnings.Add);
         }
         catch (ListenException e)
         {
+            sysctls.Restore();
             throw new CliException(e.Message, inner: e);
         }
     }

@@ -76,6 +76,18 @@ public sealed class HostSysctlsTests : IDisposable
         journal.IsEmpty.ShouldBeTrue();
     }
 
+    [Theory]
+    [InlineData("4096 131072 6291456", "4096 4194304 33554432")]
+    [InlineData("4096 131072 67108864", "4096 4194304 67108864")]
+    [InlineData("4096 8388608 6291456", "4096 8388608 33554432")]
+    [InlineData("4096 4194304 33554432", null)]
+    public void Of_several_numbers_each_is_a_minimum(string before, string? after)
+    {
+        var setting = new SysctlSetting(SysctlName.Of("net.ipv4.tcp_rmem"), "4194304 33554432", SysctlRule.AtLeast);
+
+        setting.ValueFor(before).ShouldBe(after);
+    }
+
     [Fact]
     public void The_first_original_counts_when_the_interface_comes_back_with_another_value()
     {
