@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Aggregator.Cli;
 using Aggregator.Gateway.Api;
 using Aggregator.Gateway.Carriers;
+using Aggregator.Gateway.Cli;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Ingress;
 using Aggregator.Gateway.Node;
@@ -36,6 +37,12 @@ internal static class GatewayDaemon
         if (instance is null)
         {
             throw new CliException($"another aggregator-gateway runs with the state {config.State}; end it first, or give this one its own `state` and `api`");
+        }
+
+        using NamespaceLock? alone = NamespaceLock.TryTake(RootCommandFactory.Name);
+        if (alone is null)
+        {
+            throw new CliException($"another {RootCommandFactory.Name}, with another `state`, manages this host's network already; end it first");
         }
 
         TimeProvider time = TimeProvider.System;

@@ -36,6 +36,12 @@ internal static class DownCommand
     {
         bool ended = await EndDaemonAsync(config, cancellationToken);
         using InstanceLock instance = await TakeLockAsync(config, cancellationToken);
+        using NamespaceLock? alone = NamespaceLock.TryTake(RootCommandFactory.Name);
+        if (alone is null)
+        {
+            throw new CliException($"an {RootCommandFactory.Name} with another `state` manages this host's network; run `down` with its configuration");
+        }
+
         CleanUpOutcome outcome;
         try
         {

@@ -16,6 +16,8 @@ internal static class ListenSocket
         {
             return TcpSocket.Listen(listen, backlog, socket =>
             {
+                // A LAN's bridge or Wi-Fi may get its address after us; `status` warns while it has none.
+                SocketOptions.SetFreeBind(socket);
                 if (transparent)
                 {
                     SocketOptions.SetTransparent(socket, listen.AddressFamily);

@@ -1,3 +1,4 @@
+using System.Net;
 using Aggregator.Cli;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Configuration;
@@ -119,8 +120,23 @@ internal sealed class StatusReader(
         return status;
     }
 
+    /// <summary>It listens all the same, and is reached once the address is there.</summary>
+    private static void AddListenerWarning(GatewayStatus status, string ingress, IPEndPoint? listen)
+    {
+        if (listen is not null && !LocalAddress.Exists(listen.Address))
+        {
+            status.Warnings.Add(new Warning
+            {
+                Code = "listen-address-missing",
+                Text = $"no interface has the address {listen.Address} of `ingress.{ingress}`; clients reach it when one has",
+            });
+        }
+    }
+
     private void AddOwnWarnings(GatewayStatus status, CarrierSample sample)
     {
+        AddListenerWarning(status, "socks", config.Ingress.Socks);
+        AddListenerWarning(status, "http", config.Ingress.Http);
         if (config.Carrier != carrier.Name)
         {
             status.Warnings.Add(new Warning

@@ -31,6 +31,10 @@ internal sealed class InstanceLock : IDisposable
                     UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
                 }));
         }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new StateException(stateDirectory, "permission denied; run this as root or as the owner of `state`", e);
+        }
         catch (IOException) when (File.Exists(Path.Combine(stateDirectory, FileName)))
         {
             return null;

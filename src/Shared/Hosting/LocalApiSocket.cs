@@ -13,7 +13,7 @@ internal static class LocalApiSocket
     private const uint OwnerOnly = 0x180; // 0600
 
     /// <summary>Listens on <paramref name="path"/>. What is left there from a daemon that was killed is removed: the caller holds the <see cref="InstanceLock"/>.</summary>
-    /// <exception cref="IOException">The socket's directory cannot be made, or something that is no socket is in the way.</exception>
+    /// <exception cref="IOException">The socket's directory cannot be made, something that is no socket is in the way, or a daemon answers there.</exception>
     internal static void ListenLocalApi(this IWebHostBuilder host, string path)
     {
         RemoveStale(path);
@@ -55,13 +55,32 @@ internal static class LocalApiSocket
         }
 
         // Never somebody's file: a mistyped `api` must not delete anything.
-        if (Libc.IsSocket(path))
-        {
-            File.Delete(path);
-        }
-        else
+        if (!Libc.IsSocket(path))
         {
             throw new IOException($"{path} exists and is no socket; change `api` or move it away");
+        }
+
+        // Nor the socket of a daemon that has another `state`, which would be deaf from then on.
+        if (Answers(path))
+        {
+            throw new IOException($"another daemon listens on {path}; give this one its own `api`");
+        }
+
+        File.Delete(path);
+    }
+
+    private static bool Answers(string path)
+    {
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException e)
+        {
+            // Refused: nobody listens. All else (its backlog is full, it is another user's) is somebody.
+            return e.SocketErrorCode is not (SocketError.ConnectionRefused or SocketError.AddressNotAvailable);
         }
     }
 }

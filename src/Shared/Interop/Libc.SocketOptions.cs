@@ -17,6 +17,7 @@ internal static unsafe partial class Libc
     internal const int SO_PROTOCOL = 38;
 
     internal const int SOL_IP = 0;
+    internal const int IP_FREEBIND = 15;
     internal const int IP_TRANSPARENT = 19;
 
     internal const int SOL_IPV6 = 41;

@@ -36,6 +36,12 @@ internal static class SocketOptions
         Set(socket, Libc.SOL_IP, Libc.IP_TRANSPARENT, 1, "IP_TRANSPARENT");
     }
 
+    /// <summary>
+    /// A listener may be bound to an address that no interface has yet; it is reached as soon as one has it. Before bind; no right needed.
+    /// (One bit in the kernel's socket: IPv4's name for it works on IPv6 sockets too, net/ipv6/af_inet6.c.)
+    /// </summary>
+    internal static void SetFreeBind(Socket socket) => Set(socket, Libc.SOL_IP, Libc.IP_FREEBIND, 1, "IP_FREEBIND");
+
     /// <summary>The firewall mark of the socket's packets. Needs CAP_NET_ADMIN or CAP_NET_RAW.</summary>
     internal static void SetMark(Socket socket, uint mark) => Set(socket, Libc.SOL_SOCKET, Libc.SO_MARK, unchecked((int)mark), "SO_MARK");
 

@@ -16,7 +16,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 
 namespace Aggregator.Vps.Cli;
 
@@ -34,7 +33,9 @@ internal static class VpsApplication
     {
         // The empty builder: no configuration from the environment, no file watchers, only what is named here.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = RootCommandFactory.Name });
-        Log(builder.Logging);
+        DaemonLogging.Configure(builder.Logging);
+        // What a stranger does to HTTP/2 is no line in the log, let alone one with a stack trace: they could fill the disk with them.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.None);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ListenLocalApi(config.Api);
         builder.WebHost.ConfigureKestrel(Limit);
@@ -88,15 +89,6 @@ internal static class VpsApplication
     /// Every request of these services is far smaller. What a stranger may make this process hold is this for each of his streams, not 4 MiB.
     /// </summary>
     private const int MaxMessageBytes = 64 * 1024;
-
-    private static void Log(ILoggingBuilder logging)
-    {
-        logging.SetMinimumLevel(LogLevel.Information);
-        logging.AddFilter("Microsoft", LogLevel.Warning);
-        logging.AddSimpleConsole(console => console.SingleLine = true);
-        logging.Services.Configure<ConsoleLoggerOptions>(
-            console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-    }
 
     /// <summary>HTTP/2 for peers of whom at most a pairing and one long call are wanted; unknown ones are here too.</summary>
     private static void Limit(KestrelServerOptions kestrel)

@@ -61,6 +61,16 @@ public sealed class InstanceLockTests : IDisposable
         File.ReadAllText(path).ShouldBe("mine");
     }
 
+    [Fact]
+    public async Task A_socket_on_which_a_daemon_answers_stays_its_own()
+    {
+        string path = Path.Combine(_directory, "api.sock");
+        await using var first = Build(path);
+        await first.StartAsync();
+        Should.Throw<IOException>(() => Build(path)).Message.ShouldContain("another daemon listens");
+        Libc.IsSocket(path).ShouldBeTrue();
+    }
+
     private static WebApplication Build(string path)
     {
         var builder = WebApplication.CreateSlimBuilder();
