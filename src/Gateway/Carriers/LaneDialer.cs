@@ -12,7 +12,7 @@ internal interface ILaneDialer
     /// <exception cref="DialException">None could be made.</exception>
     Task<ReadyConnection> DialAsync(CancellationToken cancellationToken);
 
-    /// <summary>Whether a connection leads to the VPS that is paired now.</summary>
+    /// <summary>Whether a connection leads to the VPS that is paired now, and is what would be dialled now.</summary>
     bool IsCurrent(ReadyConnection connection);
 }
 
@@ -26,7 +26,9 @@ internal sealed class LaneDialer(
 {
     private Prepared? _prepared;
 
-    public bool IsCurrent(ReadyConnection connection) => target() is { } vps && vps.Pin == connection.Vps;
+    /// <remarks>At the start connections are made before the VPS has said that it takes some without cipher: those are not what was asked for.</remarks>
+    public bool IsCurrent(ReadyConnection connection) => target() is { } vps && vps.Pin == connection.Vps
+        && (encrypt || node.Plain is null || connection.Stream is not TlsByteStream);
 
     public Task<ReadyConnection> DialAsync(CancellationToken cancellationToken)
     {

@@ -136,6 +136,12 @@ internal sealed class NodeConnection(
         {
             reason = e.Message;
         }
+        catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+        {
+            // Without this loop the gateway would never connect again.
+            log.SessionFault(e);
+            reason = e.Message;
+        }
         finally
         {
             lock (_lock)

@@ -12,4 +12,7 @@ internal static partial class NodeLog
 
     [LoggerMessage(EventId = 2603, Level = LogLevel.Error, Message = "The pairing cannot be read: {Reason}")]
     internal static partial void PairingUnreadable(this ILogger log, string reason);
+
+    [LoggerMessage(EventId = 2604, Level = LogLevel.Error, Message = "The control session failed in a way that is not expected; it is tried again")]
+    internal static partial void SessionFault(this ILogger log, Exception exception);
 }

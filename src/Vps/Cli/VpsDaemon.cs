@@ -61,6 +61,8 @@ internal static class VpsDaemon
         }
         finally
         {
+            // Nobody accepts any more: whoever dials is to hear so at once, and not to wait in the kernel's queue for our end.
+            port.Dispose();
             using var limit = new CancellationTokenSource(StopTime);
             await app.StopAsync(limit.Token);
             await host.RestoreAsync(CancellationToken.None);

@@ -5,6 +5,7 @@ using Aggregator.Protocol.V1;
 using Aggregator.Vps.Configuration;
 using Google.Protobuf;
 using Grpc.Core;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using GrpcStatus = Grpc.Core.Status;
 
@@ -15,6 +16,7 @@ internal sealed class ControlService(
     GatewaySessions sessions,
     PlainSessions plainSessions,
     VpsConfigSource config,
+    IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<ControlService> logger) : Control.ControlBase
 {
@@ -31,7 +33,9 @@ internal sealed class ControlService(
             throw new RpcException(new GrpcStatus(StatusCode.Unauthenticated, "this gateway is not paired"));
         }
 
-        var cancellation = context.CancellationToken;
+        // Kestrel would wait for this call's end, which never comes by itself, and the gateway would take us for alive meanwhile.
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        var cancellation = ending.Token;
         if (!await requestStream.MoveNext(cancellation) || requestStream.Current.Hello is not { } hello)
         {
             throw new RpcException(new GrpcStatus(StatusCode.InvalidArgument, "the first message is Hello"));
@@ -60,6 +64,11 @@ internal sealed class ControlService(
 
                 await responseStream.WriteAsync(new VpsMessage { Pong = new Pong { Sequence = ping.Sequence } }, cancellation);
             }
+        }
+        catch (Exception e) when (lifetime.ApplicationStopping.IsCancellationRequested && e is OperationCanceledException or IOException or RpcException)
+        {
+            reason = "this VPS ends";
+            throw new RpcException(new GrpcStatus(StatusCode.Unavailable, "the VPS ends, or starts again"));
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
