@@ -1,3 +1,4 @@
+#pragma warning disable CA1416 // CipherSuitesPolicy is not for Windows; neither are we
 #pragma warning disable CA5398 // TLS 1.3 by name: both ends are ours, and older versions are excluded on purpose
 using System.Formats.Asn1;
 using System.Net.Security;
@@ -19,6 +20,14 @@ internal static class PinnedTls
     /// <summary>ALPN `aggregator/1`: data connections (proto/flow.md).</summary>
     internal static readonly SslApplicationProtocol Lane = new("aggregator/1");
 
+    /// <summary>
+    /// AES-128 first: about a tenth quicker than AES-256 and as far out of anybody's reach; ChaCha20 where the processor has no instructions for AES.
+    /// The server's order decides.
+    /// </summary>
+    private static readonly CipherSuitesPolicy Ciphers = new(HasAes
+        ? [TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256]
+        : [TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256, TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384]);
+
     private const string P256 = "1.2.840.10045.3.1.7";
     private const string EcPublicKey = "1.2.840.10045.2.1";
 
@@ -31,6 +40,7 @@ internal static class PinnedTls
         ClientCertificateRequired = true,
         EnabledSslProtocols = SslProtocols.Tls13,
         ApplicationProtocols = [.. alpn],
+        CipherSuitesPolicy = Ciphers,
         AllowRenegotiation = false,
         AllowTlsResume = true,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
@@ -54,6 +64,7 @@ internal static class PinnedTls
         ClientCertificateContext = own.CertificateContext,
         EnabledSslProtocols = SslProtocols.Tls13,
         ApplicationProtocols = [alpn],
+        CipherSuitesPolicy = Ciphers,
         AllowRenegotiation = false,
         AllowTlsResume = true,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
@@ -66,6 +77,8 @@ internal static class PinnedTls
     internal static KeyPin PeerPin(SslStream stream) => stream.RemoteCertificate is X509Certificate2 c
         ? KeyPin.Of(c)
         : throw new AuthenticationException("the peer showed no certificate");
+
+    private static bool HasAes => System.Runtime.Intrinsics.X86.Aes.IsSupported || System.Runtime.Intrinsics.Arm.Aes.IsSupported;
 
     private static bool IsExpected(X509Certificate? certificate, KeyPin expected, Action<KeyPin>? rejected)
     {

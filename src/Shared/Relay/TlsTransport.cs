@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Net.Sockets;
+using Aggregator.Interop;
 
 namespace Aggregator.Relay;
 
@@ -12,6 +14,12 @@ internal sealed class TlsTransport : Stream, IOperationOwner
     private readonly TranslatedOperation _write;
     private long _mayReceiveBytes = long.MaxValue;
     private volatile bool _ended;
+
+    // Reading ahead: bytes that were received and not handed out yet, in a buffer of the caller's or in the kept one.
+    private TlsRecordTracker _records;
+    private ReadOnlyMemory<byte> _ahead;
+    private byte[]? _kept;
+    private Memory<byte> _receiving;
 
     internal TlsTransport(Socket socket)
     {
@@ -45,8 +53,81 @@ internal sealed class TlsTransport : Stream, IOperationOwner
         set => throw new NotSupportedException();
     }
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        _read.Count(SocketErrors.ReceiveAsync(Socket, buffer, cancellationToken), -buffer.Length);
+    /// <summary>How much of the last <see cref="ReceiveAhead"/> was not handed out yet.</summary>
+    internal int AheadBytes => _ahead.Length;
+
+    /// <summary>Whether what is ahead completes a record: then SslStream gets through to it without waiting.</summary>
+    internal bool HasRecordAhead => _records.EndsWithin(_ahead.Span);
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (!_ahead.IsEmpty)
+        {
+            return new ValueTask<int>(TakeAhead(buffer.Span));
+        }
+
+        _receiving = buffer;
+        return _read.Count(SocketErrors.ReceiveAsync(Socket, buffer, cancellationToken), -buffer.Length);
+    }
+
+    /// <summary>
+    /// Receives into <paramref name="buffer"/> what is there already; reads get it from there until <see cref="KeepAhead"/>.
+    /// Returns 0 for nothing, an end or an error, which the next read meets again.
+    /// </summary>
+    internal unsafe int ReceiveAhead(Memory<byte> buffer)
+    {
+        if (!_ahead.IsEmpty)
+        {
+            return 0;
+        }
+
+        try
+        {
+            fixed (byte* start = buffer.Span)
+            {
+                nint count = Libc.recv(Socket.SafeHandle, start, (nuint)buffer.Length, Libc.MSG_DONTWAIT);
+                if (count <= 0)
+                {
+                    return 0;
+                }
+
+                _ahead = buffer[..(int)count];
+                return (int)count;
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>The buffer of <see cref="ReceiveAhead"/> goes back to its owner: what is left in it, a part of a record, is kept here.</summary>
+    internal void KeepAhead()
+    {
+        if (!_ahead.IsEmpty && _kept is null)
+        {
+            _kept = ArrayPool<byte>.Shared.Rent(_ahead.Length);
+            _ahead.CopyTo(_kept);
+            _ahead = _kept.AsMemory(0, _ahead.Length);
+        }
+    }
+
+    private int TakeAhead(Span<byte> buffer)
+    {
+        int count = Math.Min(buffer.Length, _ahead.Length);
+        var taken = _ahead.Span[..count];
+        taken.CopyTo(buffer);
+        _records.Advance(taken);
+        _ahead = _ahead[count..];
+        if (_ahead.IsEmpty && _kept is { } kept)
+        {
+            _kept = null;
+            _ahead = default;
+            ArrayPool<byte>.Shared.Return(kept);
+        }
+
+        return count;
+    }
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         _write.Run(SocketErrors.SendAsync(Socket, buffer, cancellationToken), buffer.Length);
@@ -85,6 +166,8 @@ internal sealed class TlsTransport : Stream, IOperationOwner
             _ended = true;
         }
 
+        _records.Advance(_receiving.Span[..result]);
+        _receiving = default;
         _mayReceiveBytes -= result;
         return _mayReceiveBytes >= 0 ? result : throw new IOException("The peer sent more than a handshake can need.");
     }

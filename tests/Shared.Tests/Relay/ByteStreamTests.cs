@@ -106,6 +106,71 @@ public sealed class ByteStreamTests
         (await ReadAllAsync(far)).ShouldBe("still here"u8.ToArray());
     }
 
+    /// <summary>Writes of all sizes against reads of all sizes: the batches of the TLS reader have every cut there is.</summary>
+    [Theory]
+    [MemberData(nameof(All))]
+    public async Task Bytes_come_as_they_went_however_they_are_cut(Wire transport)
+    {
+        for (int seed = 1; seed <= 8; seed++)
+        {
+            var (near, far) = await StreamPairs.ConnectAsync(transport);
+            await using var first = near;
+            await using var second = far;
+            byte[] sent = new byte[6_000_000];
+            new Random(seed).NextBytes(sent);
+            var writing = Task.Run(async () =>
+            {
+                var random = new Random(seed * 100);
+                for (int at = 0; at < sent.Length;)
+                {
+                    int size = Math.Min(sent.Length - at, random.Next(4) == 0 ? random.Next(1, 400) : random.Next(1, 300_000));
+                    await near.WriteAsync(sent.AsMemory(at, size), Patience);
+                    at += size;
+                }
+
+                await near.CompleteWritesAsync(Patience);
+            });
+            var sizes = new Random(seed * 1000);
+            byte[] buffer = new byte[RelayBudget.LargeBytes];
+            int position = 0;
+            while (true)
+            {
+                await far.WaitToReadAsync(Patience);
+                int size = sizes.Next(3) == 0 ? sizes.Next(1, buffer.Length) : buffer.Length;
+                int count = await far.ReadAsync(buffer.AsMemory(0, size), Patience);
+                if (count == 0)
+                {
+                    break;
+                }
+
+                buffer.AsSpan(0, count).SequenceEqual(sent.AsSpan(position, count)).ShouldBeTrue($"seed {seed} at {position}");
+                position += count;
+                if (sizes.Next(8) == 0)
+                {
+                    // Lets the writer get ahead.
+                    await Task.Delay(2, Patience);
+                }
+            }
+
+            position.ShouldBe(sent.Length);
+            await writing;
+        }
+    }
+
+    /// <summary>Holds the names of .NET's that are used to reach OpenSSL's object.</summary>
+    [Fact]
+    public async Task TLS_gives_its_buffers_back()
+    {
+        var (near, far) = await StreamPairs.ConnectAsync(Wire.Tls);
+        await using var first = near;
+        await using var second = far;
+        TlsIdleMemory.Release(((TlsByteStream)near).Tls).ShouldBeTrue();
+        TlsIdleMemory.Release(((TlsByteStream)far).Tls).ShouldBeTrue();
+        await near.WriteAsync("still fine"u8.ToArray(), Patience);
+        await near.CompleteWritesAsync(Patience);
+        (await ReadAllAsync(far)).ShouldBe("still fine"u8.ToArray());
+    }
+
     internal static bool ResetIn(Exception error) =>
         error is SocketException { SocketErrorCode: SocketError.ConnectionReset } || (error.InnerException is { } inner && ResetIn(inner));
 
