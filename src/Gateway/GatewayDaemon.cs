@@ -13,6 +13,7 @@ using Aggregator.Hosting;
 using Aggregator.Identity;
 using Aggregator.Protocol.V1;
 using Aggregator.Relay;
+using Aggregator.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -74,9 +75,9 @@ internal static class GatewayDaemon
 
         var warnings = new List<Warning>();
         await using var addresses = new NodeAddresses(node, connector, host.SetNode, time);
-        await StartHostAsync(host, cancellationToken);
         try
         {
+            await StartHostAsync(host, cancellationToken);
             await using var ingress = await IngressSet.StartAsync(config.Ingress, context, warnings, cancellationToken);
             builder.Services.AddSingleton(new StatusReader(config, node, host, carrier, flows, warnings, time));
             builder.Services.AddSingleton(host);
@@ -111,7 +112,7 @@ internal static class GatewayDaemon
             await host.StartAsync(cancellationToken);
             await host.Applied.WaitAsync(cancellationToken);
         }
-        catch (IOException e)
+        catch (IOException e) when (e is not StateException)
         {
             throw new CliException($"the host's network cannot be managed: {e.Message}; run as root, or with CAP_NET_ADMIN", inner: e);
         }

@@ -11,8 +11,8 @@ internal static partial class ApplyLog
     [LoggerMessage(EventId = 2502, Level = LogLevel.Warning, Message = "Host: {Warning}")]
     internal static partial void Problem(this ILogger logger, string warning);
 
-    [LoggerMessage(EventId = 2503, Level = LogLevel.Error, Message = "The host could not be brought to what is wanted; trying again")]
-    internal static partial void Failed(this ILogger logger, Exception exception);
+    [LoggerMessage(EventId = 2503, Level = LogLevel.Error, Message = "The host could not be brought to what is wanted; trying again: {Problem}")]
+    internal static partial void Failed(this ILogger logger, string problem);
 
     [LoggerMessage(EventId = 2504, Level = LogLevel.Information, Message = "The host is as it was before: {Changes} changes taken back")]
     internal static partial void CleanedUp(this ILogger logger, int changes);

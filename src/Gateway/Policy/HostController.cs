@@ -5,6 +5,7 @@ using Aggregator.Gateway.Apply;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
 using Aggregator.Host;
+using Aggregator.Settings;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -160,11 +161,27 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
             }
             catch (IOException e)
             {
-                _logger.Failed(e);
+                NoteFailure(e.Message);
                 pause = RetryAfterFailure;
+                if (e is StateException)
+                {
+                    // Not a moment's trouble. At the start it is the end: nothing may be changed that could not be put back.
+                    _applied.TrySetException(e);
+                }
             }
 
             await WaitAsync(pause, stop);
+        }
+    }
+
+    /// <summary>Said once as long as it stays the same.</summary>
+    private void NoteFailure(string message)
+    {
+        var warning = new HostWarning("host-not-applied", $"the host could not be brought to what is wanted: {message}");
+        if (!_report.Warnings.Contains(warning))
+        {
+            _logger.Failed(message);
+            _report = _report with { Warnings = [.. _report.Warnings, warning] };
         }
     }
 

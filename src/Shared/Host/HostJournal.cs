@@ -99,9 +99,13 @@ internal sealed class HostJournal
         {
             return null;
         }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new StateException(path, "cannot be read (permission denied); run this as the file's owner or as root", e);
+        }
         catch (JsonException e)
         {
-            throw new StateException(path, $"not a journal of this program ({Reason.Of(e)}); remove it if the host is as you want it", e);
+            throw new StateException(path, "is damaged; if the host's network is as you want it, remove this file", e);
         }
     }
 

@@ -5,7 +5,8 @@ namespace Aggregator.Relay;
 /// at most <see cref="LargeCount"/> × <see cref="LargeBytes"/> + <see cref="SmallCount"/> × <see cref="SmallBytes"/>.
 /// A flow takes a buffer only while it has bytes to move. When the large ones are gone (many flows whose receivers are slow),
 /// flows go on with small ones, so that nobody starves behind them; when those are gone too, flows wait for one in order of arrival
-/// and TCP's own windows hold the senders back.
+/// and TCP's own windows hold the senders back. Receivers that do not read could keep them waiting for good, so while somebody waits, the
+/// flow whose receiver has taken nothing for longest, and for <see cref="PatienceWithReceivers"/> at least, is ended.
 /// </summary>
 internal sealed class RelayBudget
 {
@@ -14,6 +15,9 @@ internal sealed class RelayBudget
 
     internal const int SmallBytes = 4 * 1024;
 
+    /// <summary>How often those that wait look for somebody who has become ripe.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
     /// <summary>Large buffers that are kept for the next flow when nobody uses them (2 MiB); the rest goes back to the collector.</summary>
     private const int KeptLarge = 16;
 
@@ -21,11 +25,17 @@ internal sealed class RelayBudget
     private readonly Stack<byte[]> _large = new();
     private readonly Stack<byte[]> _small = new();
     private readonly Queue<TaskCompletionSource<byte[]>> _waiting = new();
+
+    /// <summary>Those whose receiver makes them wait with a buffer in hand, the longest first.</summary>
+    private readonly LinkedList<Writer> _writing = new();
+    private readonly TimeProvider _time;
+    private bool _relieving;
     private int _largeInUse;
     private int _smallInUse;
 
-    internal RelayBudget(int largeCount, int smallCount)
+    internal RelayBudget(int largeCount, int smallCount, TimeProvider? time = null)
     {
+        _time = time ?? TimeProvider.System;
         ArgumentOutOfRangeException.ThrowIfNegative(largeCount);
         ArgumentOutOfRangeException.ThrowIfLessThan(smallCount, 1);
         LargeCount = largeCount;
@@ -35,6 +45,9 @@ internal sealed class RelayBudget
     internal int LargeCount { get; }
 
     internal int SmallCount { get; }
+
+    /// <summary>For one buffer to be taken, when others wait for it: 30 s are under 5 kB/s. Without others waiting, there is no limit.</summary>
+    internal TimeSpan PatienceWithReceivers { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Bytes of the buffers that flows hold at this moment.</summary>
     internal long InUseBytes
@@ -69,6 +82,12 @@ internal sealed class RelayBudget
 
             var waiter = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
             _waiting.Enqueue(waiter);
+            if (!_relieving)
+            {
+                _relieving = true;
+                _ = RelieveAsync();
+            }
+
             return new ValueTask<byte[]>(waiter.Task);
         }
     }
@@ -97,6 +116,57 @@ internal sealed class RelayBudget
         }
     }
 
+    /// <summary>A write with one of our buffers waits for its receiver.</summary>
+    internal void WriteWaits(Writer writer)
+    {
+        lock (_lock)
+        {
+            writer.Since = _time.GetTimestamp();
+            _writing.AddLast(writer.Node);
+        }
+    }
+
+    /// <summary>The write has ended, however it did.</summary>
+    internal void WriteEnded(Writer writer)
+    {
+        lock (_lock)
+        {
+            if (writer.Node.List is not null)
+            {
+                _writing.Remove(writer.Node);
+            }
+        }
+    }
+
+    /// <summary>Runs while somebody waits for a buffer.</summary>
+    private async Task RelieveAsync()
+    {
+        var pause = PatienceWithReceivers < LookAgain ? PatienceWithReceivers : LookAgain;
+        while (true)
+        {
+            await Task.Delay(pause, _time);
+            List<Writer> ripe = [];
+            lock (_lock)
+            {
+                if (_waiting.Count == 0)
+                {
+                    _relieving = false;
+                    return;
+                }
+
+                while (ripe.Count < _waiting.Count
+                    && _writing.First is { } first
+                    && _time.GetElapsedTime(first.Value.Since) >= PatienceWithReceivers)
+                {
+                    _writing.RemoveFirst();
+                    ripe.Add(first.Value);
+                }
+            }
+
+            ripe.ForEach(static writer => writer.End());
+        }
+    }
+
     private byte[]? TryTake()
     {
         if (_largeInUse < LargeCount)
@@ -112,5 +182,22 @@ internal sealed class RelayBudget
         }
 
         return null;
+    }
+
+    /// <summary>One direction of a flow, as the budget knows it.</summary>
+    internal sealed class Writer
+    {
+        /// <param name="end">Ends the flow. Safe at any time, from any thread.</param>
+        internal Writer(Action end)
+        {
+            End = end;
+            Node = new LinkedListNode<Writer>(this);
+        }
+
+        internal Action End { get; }
+
+        internal LinkedListNode<Writer> Node { get; }
+
+        internal long Since { get; set; }
     }
 }

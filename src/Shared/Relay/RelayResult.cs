@@ -14,6 +14,9 @@ internal enum RelayEnd
 
     /// <summary>Told to end; both were aborted.</summary>
     Cancelled,
+
+    /// <summary>A receiver took nothing for long while others waited for the memory; both were aborted.</summary>
+    Stuck,
 }
 
 /// <param name="FirstToSecondBytes">Bytes written to the second stream.</param>

@@ -58,6 +58,7 @@ internal sealed class StreamRelay
         long yieldAt = BytesPerTurn;
         bool writing = false;
         byte[]? buffer = null;
+        var writer = new RelayBudget.Writer(EndStuck);
         try
         {
             while (true)
@@ -79,7 +80,18 @@ internal sealed class StreamRelay
                     return total;
                 }
 
-                await to.WriteAsync(buffer.AsMemory(0, count), CancellationToken.None);
+                var write = to.WriteAsync(buffer.AsMemory(0, count), CancellationToken.None);
+                if (write.IsCompleted)
+                {
+                    await write;
+                }
+                else
+                {
+                    _budget.WriteWaits(writer);
+                    await write;
+                    _budget.WriteEnded(writer);
+                }
+
                 writing = false;
                 total += count;
                 counter?.Add(count);
@@ -103,12 +115,15 @@ internal sealed class StreamRelay
         }
         finally
         {
+            _budget.WriteEnded(writer);
             if (buffer is not null)
             {
                 _budget.Return(buffer);
             }
         }
     }
+
+    private void EndStuck() => Fail(RelayEnd.Stuck, null);
 
     /// <summary>The first reason stands; what follows from our own aborts is no news.</summary>
     private void Fail(RelayEnd end, Exception? error)

@@ -21,8 +21,12 @@ internal static class Reason
             SocketError.AddressNotAvailable => "this host does not have the address",
             _ => OneLine(s.Message),
         },
+        IOException io => OneLine(WithoutPath(io.Message)),
         _ => OneLine(exception.Message),
     };
+
+    /// <summary>.NET ends them with " : '/the/path'", which may be a temporary file's that nobody knows.</summary>
+    private static string WithoutPath(string message) => message.IndexOf(" : '", StringComparison.Ordinal) is var at and > 0 ? message[..at] : message;
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").TrimEnd('.', ' ');
 }

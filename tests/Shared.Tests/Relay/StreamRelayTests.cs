@@ -123,4 +123,47 @@ public sealed class StreamRelayTests
 
         budget.InUseBytes.ShouldBe(0);
     }
+
+    /// <summary>More receivers that never read than there are buffers: somebody has to go, and it is not the one who reads.</summary>
+    [Fact]
+    public async Task Receivers_that_never_read_do_not_stop_others_for_good()
+    {
+        var budget = new RelayBudget(largeCount: 1, smallCount: 3) { PatienceWithReceivers = TimeSpan.FromMilliseconds(300) };
+        byte[] data = RandomNumberGenerator.GetBytes(12_000_000);
+        var stuck = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => RelayRig.StartAsync(Wire.Tcp, Wire.Tcp, budget)));
+        var writes = stuck.Select(async rig =>
+        {
+            try
+            {
+                await rig.Client.WriteAsync(data, Patience);
+            }
+            catch (IOException)
+            {
+                // Its flow was ended.
+            }
+        }).ToArray();
+        SpinWait.SpinUntil(() => budget.InUseBytes == RelayBudget.LargeBytes + (3 * RelayBudget.SmallBytes), TimeSpan.FromSeconds(30)).ShouldBeTrue();
+
+        await using (var quick = await RelayRig.StartAsync(Wire.Tcp, Wire.Tcp, budget))
+        {
+            var received = ByteStreamTests.ReadAllAsync(quick.Server);
+            await quick.Client.WriteAsync(data, Patience);
+            await quick.Client.CompleteWritesAsync(Patience);
+            (await received).AsSpan().SequenceEqual(data).ShouldBeTrue();
+        }
+
+        stuck.ShouldContain(rig => rig.Relay.IsCompleted);
+        foreach (var rig in stuck.Where(rig => rig.Relay.IsCompleted))
+        {
+            (await rig.Relay).End.ShouldBe(RelayEnd.Stuck);
+        }
+
+        foreach (var rig in stuck)
+        {
+            await rig.DisposeAsync();
+        }
+
+        await Task.WhenAll(writes);
+        budget.InUseBytes.ShouldBe(0);
+    }
 }
