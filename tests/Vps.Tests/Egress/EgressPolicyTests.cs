@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Aggregator.Vps.Configuration;
 using Aggregator.Vps.Egress;
 using FsCheck;
 using FsCheck.Fluent;
@@ -114,6 +115,23 @@ public sealed class EgressPolicyTests
         var own = new OwnAddresses(TimeProvider.System);
         own.Contains(IPAddress.Loopback).ShouldBeTrue();
         own.Contains(IPAddress.Parse("203.0.113.77")).ShouldBeFalse();
+    }
+
+    /// <summary>A cloud's NAT leads them here though no interface has them; a reload changes which they are.</summary>
+    [Fact]
+    public void The_addresses_under_which_gateways_reach_the_host_are_its_own()
+    {
+        var config = new VpsConfigSource(new VpsConfig { Public = ["vps.example.net", "203.0.113.9", "2001:db8::9"] });
+        var source = new EgressPolicySource(config, new FixedAddresses("203.0.113.5"));
+        source.Current.Allows(IPAddress.Parse("203.0.113.9")).ShouldBeFalse();
+        source.Current.Allows(IPAddress.Parse("::ffff:203.0.113.9")).ShouldBeFalse();
+        source.Current.Allows(IPAddress.Parse("2001:db8::9")).ShouldBeFalse();
+        source.Current.Allows(IPAddress.Parse("203.0.113.5")).ShouldBeFalse();
+        source.Current.Allows(IPAddress.Parse("203.0.113.10")).ShouldBeTrue();
+
+        config.Reload(new VpsConfig { Public = ["203.0.113.10"] });
+        source.Current.Allows(IPAddress.Parse("203.0.113.9")).ShouldBeTrue();
+        source.Current.Allows(IPAddress.Parse("203.0.113.10")).ShouldBeFalse();
     }
 
     private static EgressPolicy Policy(params string[] allow) =>
