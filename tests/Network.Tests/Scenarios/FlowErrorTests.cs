@@ -80,7 +80,7 @@ public sealed class FlowErrorTests(ITestOutputHelper output)
     public async Task Errors_reset_a_transparent_client()
     {
         await using Scene scene = await Scene.StartAsync();
-        foreach (string target in (string[])[LabAddresses.Internet.ToString(), LabAddresses.InternetV6.ToString(), "10.99.0.1", "169.254.1.1", "fd11::1"])
+        foreach (string target in (string[])[LabAddresses.Internet.ToString(), LabAddresses.InternetV6.ToString(), "10.99.0.1", "172.16.5.5", "fd11::1"])
         {
             using var limit = new CancellationTokenSource(Generous);
             string step = "to be accepted";
