@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Aggregator.Cli;
 using Aggregator.Gateway.Api;
 using Aggregator.Gateway.Carriers;
@@ -91,6 +92,12 @@ internal static class GatewayDaemon
             host.SetTransparent(ingress.TransparentV4, ingress.TransparentV6);
             await app.StartAsync(cancellationToken);
             using var stop = cancellationToken.Register(app.Lifetime.StopApplication);
+            // Also what a closed terminal sends: without a handler it would end us with everything left on the host.
+            using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+            {
+                signal.Cancel = true;
+                node.Reload();
+            });
             await app.WaitForShutdownAsync(CancellationToken.None);
 
             // No new flows first, then the rules that bring them, then everything that carries them.

@@ -12,7 +12,7 @@ internal static class RunCommand
         var config = Options.Config(GatewayConfigFile.DefaultPath);
         var command = new ExampleCommand(
             "run",
-            "Runs the daemon in the foreground; it logs to standard error. SIGTERM ends it and takes back all that it changed on the host.",
+            "Runs the daemon in the foreground; it logs to standard error. SIGTERM ends it and takes back all that it changed on the host; SIGHUP reads the pairing anew.",
             $"{RootCommandFactory.Name} run --config /etc/aggregator/gateway.yaml")
         {
             config,

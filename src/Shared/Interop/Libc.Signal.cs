@@ -5,6 +5,7 @@ namespace Aggregator.Interop;
 /// <summary>signal.h</summary>
 internal static unsafe partial class Libc
 {
+    internal const int SIGHUP = 1;
     internal const int SIGINT = 2;
     internal const int SIGKILL = 9;
     internal const int SIGTERM = 15;
