@@ -180,7 +180,7 @@ for line in "${lines[@]}"; do
 done
 
 title 'Starting'
-head -c 40000000 /dev/urandom >"$work/file"
+head -c 60000000 /dev/urandom >"$work/file"
 checksum=$(sha256sum <"$work/file")
 start server ip netns exec "$internet_ns" /usr/bin/python3 "$repository/deploy/demo-server.py" "$internet" 8080 "$work/file"
 mkdir -m 700 "$work/vps" "$work/gateway"
@@ -252,9 +252,9 @@ verify() {
   [ "$(sha256sum <"$work/got")" = "$checksum" ]
 }
 
-title 'A client that knows nothing of it downloads 40 MB'
+title 'A client that knows nothing of it downloads 60 MB'
 if took=$(download) && verify; then
-  good "complete in $took s ($(awk "BEGIN { printf \"%.1f\", 320 / $took }") Mbit/s), checksum equal"
+  good "complete in $took s ($(awk "BEGIN { printf \"%.1f\", 480 / $took }") Mbit/s), checksum equal"
 else
   bad 'the download failed'
   failures=$((failures + 1))
@@ -264,11 +264,16 @@ rm -f "$work/got"
 title 'Again, and one second into it the cable of "fibre" is pulled'
 (
   sleep 1
-  "$work/netlab/netlab" set "$lab" fibre carrier=off
+  "$work/netlab/netlab" set "$lab" fibre carrier=off && touch "$work/pulled"
 ) >>"$work/netlab-set.log" 2>&1 &
 puller=$!
-if took=$(download) && verify; then
-  good "complete in $took s, checksum equal: the connection lived on over the other lines"
+if took=$(download) && in_time=$([ -e "$work/pulled" ] && echo yes || echo no) && verify; then
+  if [ "$in_time" = yes ]; then
+    good "complete in $took s, checksum equal: the connection lived on over the other lines"
+  else
+    bad "complete in $took s, but the cable was pulled too late to show anything"
+    failures=$((failures + 1))
+  fi
 else
   bad 'the download did not survive'
   failures=$((failures + 1))

@@ -29,6 +29,7 @@ internal static class AggregationCommand
         var product = new ProductOptions(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            Programs.Require("mptcpize", "iperf3", "curl");
             LabSpec spec = parsed.GetValue(wans) is { Length: > 0 } texts
                 ? new LabSpec { Wans = [.. texts.Select((text, i) => WanText.Parse(text, i + 1))] }
                 : BenchmarkLabs.Unequal;

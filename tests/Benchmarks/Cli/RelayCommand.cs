@@ -10,14 +10,14 @@ namespace Aggregator.Benchmarks.Cli;
 
 internal static class RelayCommand
 {
-    private static readonly (string Key, Func<Contestant> Make)[] Known =
+    private static readonly (string Key, string[] Programs, Func<Contestant> Make)[] Known =
     [
-        ("mptcp", () => new RawMptcp()),
-        ("iperf3", () => new RawMptcpIperf3()),
-        ("haproxy", () => new HaproxySplice()),
-        ("v2ray", () => new V2rayVmess()),
-        ("ours-tls", () => new Ours("Aggregator, TLS 1.3", new ProductSettings { Carrier = "mptcp", Transparent = false })),
-        ("ours-plain", () => new Ours("Aggregator, no cipher", new ProductSettings { Carrier = "mptcp", Transparent = false, Encrypt = false })),
+        ("mptcp", ["mptcpize"], () => new RawMptcp()),
+        ("iperf3", ["mptcpize", "iperf3"], () => new RawMptcpIperf3()),
+        ("haproxy", ["mptcpize", "haproxy"], () => new HaproxySplice()),
+        ("v2ray", ["mptcpize", "v2ray"], () => new V2rayVmess()),
+        ("ours-tls", [], () => new Ours("Aggregator, TLS 1.3", new ProductSettings { Carrier = "mptcp", Transparent = false })),
+        ("ours-plain", [], () => new Ours("Aggregator, no cipher", new ProductSettings { Carrier = "mptcp", Transparent = false, Encrypt = false })),
     ];
 
     internal static Command Create()
@@ -50,8 +50,10 @@ internal static class RelayCommand
                 TimeSpan.FromSeconds(parsed.GetValue(warmUp)),
                 TimeSpan.FromSeconds(parsed.GetValue(seconds)),
                 parsed.GetValue(streams) is { Length: > 0 } numbers ? numbers : [1]);
+            var chosen = Known.Where(k => wanted.Contains(k.Key)).ToList();
+            Programs.Require(chosen.SelectMany(k => k.Programs));
             RelayReport report = await RelayScenario.RunAsync(
-                [.. Known.Where(k => wanted.Contains(k.Key)).Select(k => k.Make())], options, Console.Error.WriteLine, cancellationToken);
+                [.. chosen.Select(k => k.Make())], options, Console.Error.WriteLine, cancellationToken);
             if (parsed.GetValue(json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(report, Generator.Json));
