@@ -23,7 +23,7 @@ internal sealed class SocketByteStream : IByteStream, IOperationOwner
 
     public ValueTask WaitToReadAsync(CancellationToken cancellationToken) =>
         // A receive of nothing waits for readiness and consumes nothing; an end or an error makes it ready too.
-        _read.Run(SocketErrors.ReceiveAsync(Socket, Memory<byte>.Empty, cancellationToken), 0);
+        _read.WaitOnly(SocketErrors.ReceiveAsync(Socket, Memory<byte>.Empty, cancellationToken), Socket, cancellationToken);
 
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken) =>
         _read.Count(SocketErrors.ReceiveAsync(Socket, buffer, cancellationToken), 0);

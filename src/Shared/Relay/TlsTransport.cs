@@ -67,7 +67,8 @@ internal sealed class TlsTransport : Stream, IOperationOwner
         }
 
         _receiving = buffer;
-        return _read.Count(SocketErrors.ReceiveAsync(Socket, buffer, cancellationToken), -buffer.Length);
+        var receive = SocketErrors.ReceiveAsync(Socket, buffer, cancellationToken);
+        return buffer.IsEmpty ? _read.Wait(receive, Socket, cancellationToken) : _read.Count(receive, -buffer.Length);
     }
 
     /// <summary>

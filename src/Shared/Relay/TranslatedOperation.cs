@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 
@@ -15,6 +16,8 @@ internal sealed class TranslatedOperation : IValueTaskSource<int>, IValueTaskSou
     private ManualResetValueTaskSourceCore<int> _core;
     private ConfiguredValueTaskAwaitable<int>.ConfiguredValueTaskAwaiter _counted;
     private ConfiguredValueTaskAwaitable.ConfiguredValueTaskAwaiter _uncounted;
+    private Socket? _waitsOn;
+    private CancellationToken _cancellationToken;
     private bool _isCounted;
     private int _asked;
 
@@ -26,6 +29,24 @@ internal sealed class TranslatedOperation : IValueTaskSource<int>, IValueTaskSou
 
     /// <param name="asked">Handed to the owner with the result: how many bytes the operation was given.</param>
     internal ValueTask<int> Count(ValueTask<int> operation, int asked)
+    {
+        _waitsOn = null;
+        return Begin(operation, asked);
+    }
+
+    /// <summary>A receive of nothing from <paramref name="socket"/>: it ends when a receive would not wait, and no sooner.</summary>
+    internal ValueTask<int> Wait(ValueTask<int> operation, Socket socket, CancellationToken cancellationToken)
+    {
+        _waitsOn = socket;
+        _cancellationToken = cancellationToken;
+        return Begin(operation, 0);
+    }
+
+    /// <summary>As <see cref="Wait"/>, for those who do not want the number.</summary>
+    internal ValueTask WaitOnly(ValueTask<int> operation, Socket socket, CancellationToken cancellationToken) =>
+        WithoutNumber(Wait(operation, socket, cancellationToken));
+
+    private ValueTask<int> Begin(ValueTask<int> operation, int asked)
     {
         _asked = asked;
         _isCounted = true;
@@ -49,9 +70,10 @@ internal sealed class TranslatedOperation : IValueTaskSource<int>, IValueTaskSou
     }
 
     /// <summary>As <see cref="Count"/>, for those who do not want the number.</summary>
-    internal ValueTask Run(ValueTask<int> operation, int asked)
+    internal ValueTask Run(ValueTask<int> operation, int asked) => WithoutNumber(Count(operation, asked));
+
+    private ValueTask WithoutNumber(ValueTask<int> result)
     {
-        var result = Count(operation, asked);
         if (!result.IsCompletedSuccessfully)
         {
             return result.IsCompleted ? new ValueTask(result.AsTask()) : new ValueTask(this, _core.Version);
@@ -104,6 +126,11 @@ internal sealed class TranslatedOperation : IValueTaskSource<int>, IValueTaskSou
         try
         {
             result = TakeResult();
+            if (_isCounted && _waitsOn is { } socket && WaitAgain(socket))
+            {
+                return;
+            }
+
             result = _isCounted ? _owner.Check(result, _asked) : result;
         }
         catch (Exception e)
@@ -113,6 +140,30 @@ internal sealed class TranslatedOperation : IValueTaskSource<int>, IValueTaskSou
         }
 
         _core.SetResult(result);
+    }
+
+    /// <summary>
+    /// A receive of nothing that had to wait ends with the next epoll event, also with one that tells of bytes read meanwhile
+    /// (BufferMemoryReceiveOperation in SocketAsyncContext.Unix.cs). Whoever believed it would hold a buffer over an idle connection.
+    /// </summary>
+    /// <returns>True: it waits again, and <see cref="Complete"/> will be called again.</returns>
+    private bool WaitAgain(Socket socket)
+    {
+        while (!socket.Poll(TimeSpan.Zero, SelectMode.SelectRead))
+        {
+#pragma warning disable CA2012 // As in Count: consumed once, by TakeResult.
+            _counted = socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, _cancellationToken).ConfigureAwait(false).GetAwaiter();
+#pragma warning restore CA2012
+            if (!_counted.IsCompleted)
+            {
+                _counted.UnsafeOnCompleted(_completed);
+                return true;
+            }
+
+            TakeResult();
+        }
+
+        return false;
     }
 
     /// <summary>The awaiters hold on to buffers and sockets: they are let go as soon as they are asked.</summary>
