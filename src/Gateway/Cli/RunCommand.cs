@@ -19,6 +19,8 @@ internal static class RunCommand
         };
         command.SetAction(async (parsed, cancel) =>
         {
+            // System.CommandLine listens for SIGTERM only once the action has given it its task; until then a signal would be lost.
+            await Task.Yield();
             await GatewayDaemon.RunAsync(GatewaySettings.Load(parsed.GetRequiredValue(config)), cancel);
             return ExitCode.Done;
         });

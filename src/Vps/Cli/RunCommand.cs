@@ -16,6 +16,8 @@ internal static class RunCommand
         };
         command.SetAction(async (parsed, cancel) =>
         {
+            // System.CommandLine listens for SIGTERM only once the action has given it its task; until then a signal would be lost.
+            await Task.Yield();
             await VpsDaemon.RunAsync(parsed.GetRequiredValue(config), cancel);
             return ExitCode.Done;
         });

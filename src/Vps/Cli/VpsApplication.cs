@@ -67,6 +67,8 @@ internal static class VpsApplication
         services.AddSingleton(RelayBudget.ForMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
         services.AddSingleton<GatewaySessions>();
         services.AddSingleton<PlainSessions>();
+        services.AddMetrics();
+        services.AddSingleton<SessionMetrics>();
         services.AddSingleton<FlowServer>();
         services.AddSingleton<PortListener>();
 
@@ -77,6 +79,8 @@ internal static class VpsApplication
             configPath, s.GetRequiredService<VpsConfigSource>(), s.GetRequiredService<GatewaySessions>(), s.GetRequiredService<ILogger<Reloader>>()));
 
         var app = builder.Build();
+        // Nobody else asks for it.
+        _ = app.Services.GetRequiredService<SessionMetrics>();
         app.UseMiddleware<PeerGate>();
         app.UseRouting();
         app.MapGrpcService<PairingService>();

@@ -93,6 +93,13 @@ internal sealed class PortListener(
             {
                 return;
             }
+            catch (Exception e)
+            {
+                // Ours, or the runtime's in want of descriptors: the loop goes on in any case.
+                logger.ConnectionFault(e);
+                await Task.WhenAny(Task.Delay(AcceptPause, time, stopping));
+                continue;
+            }
 
             if (failing)
             {

@@ -19,7 +19,7 @@ public sealed class FlowServerTests
     {
         await using var vps = await VpsUnderTest.StartAsync();
         using var target = Target();
-        using var key = vps.Pair();
+        using var key = vps.Pair("metered");
         await using var flow = await vps.LaneAsync(key, Patience);
         byte[] up = new byte[1_000_003];
         Random.Shared.NextBytes(up);
@@ -41,6 +41,7 @@ public sealed class FlowServerTests
         gateway.FlowsFailed.ShouldBe(0);
         gateway.FromGateway.Value.ShouldBe(up.Length);
         gateway.ToGateway.Value.ShouldBe("answer".Length);
+        Metrics().ShouldBe([("aggregator.flows", 1), ("aggregator.flows.active", 0), ("aggregator.flows.failed", 0), ("aggregator.received", up.Length), ("aggregator.sent", 6)]);
         vps.Budget.InUseBytes.ShouldBe(0);
     }
 
@@ -243,6 +244,32 @@ public sealed class FlowServerTests
             await late.WriteAsync(preface, Patience);
             await Should.ThrowAsync<IOException>(ReadAllAsync(late));
         }
+    }
+
+    private static (string Name, long Value)[] Metrics()
+    {
+        // Other tests have daemons of their own: theirs is another gateway.
+        var values = new List<(string, long)>();
+        using var listener = new System.Diagnostics.Metrics.MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Name == Aggregator.Vps.Sessions.SessionMetrics.MeterName)
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            if (tags is [{ Value: "metered" }])
+            {
+                values.Add((instrument.Name, value));
+            }
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return [.. values.Order()];
     }
 
     internal static async Task UntilAsync(Func<bool> condition)
