@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Aggregator.Lab.Product;
 using Aggregator.Lab.Topology;
@@ -12,6 +15,7 @@ namespace Aggregator.Network.Tests.Scenarios;
 public sealed class CipherTests(ITestOutputHelper output)
 {
     private const string Secret = "the-words-that-a-listener-would-see";
+    private const string Marker = "that-was-all";
     private const int TalkPort = 5600;
 
     [SkippableTheory]
@@ -42,13 +46,18 @@ public sealed class CipherTests(ITestOutputHelper output)
 
         scene.Serve(TalkPort, TargetServer.EchoAsync);
         using var flow = await SocksClient.ConnectAsync(scene.Lab.Client, LabAddresses.Internet.ToString(), TalkPort);
-        byte[] words = System.Text.Encoding.ASCII.GetBytes(Secret);
+        byte[] words = Encoding.ASCII.GetBytes(Secret);
         await flow.SendAsync(words);
         await SocksClient.ReadAsync(flow, new byte[words.Length], default);
-        foreach (LabProcess listener in listeners)
+
+        // Something readable over each WAN: where a listener has printed that, it has printed all that came before.
+        for (int i = 0; i < listeners.Length; i++)
         {
-            // SIGTERM flushes what it has captured.
-            await listener.StopAsync();
+            using Socket direct = scene.Lab.Gateway.InNamespace(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+            direct.Bind(new IPEndPoint(scene.Lab.Wans[i].Address!, 0));
+            await direct.ConnectAsync(new IPEndPoint(LabAddresses.Internet, TalkPort));
+            await direct.SendAsync(Encoding.ASCII.GetBytes(Marker));
+            await listeners[i].WaitForLineAsync(Marker);
         }
 
         return listeners.Any(l => l.Output.Any(line => line.Contains(Secret, StringComparison.Ordinal)));
