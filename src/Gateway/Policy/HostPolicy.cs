@@ -184,7 +184,7 @@ internal static class HostPolicy
     {
         var settings = new List<SysctlSetting>
         {
-            new(SysctlName.Of("net.ipv4.tcp_rmem"), Number(BufferSizes.Receive(input.WorstRttMs, input.Host.MemoryBytes)), SysctlRule.AtLeast),
+            new(SysctlName.Of("net.ipv4.tcp_rmem"), $"{Number(BufferSizes.FirstReceive(input.Host.MemoryBytes))} {Number(BufferSizes.Receive(input.WorstRttMs, input.Host.MemoryBytes))}", SysctlRule.AtLeast),
             new(SysctlName.Of("net.ipv4.tcp_wmem"), Number(BufferSizes.Send(input.WorstRttMs, input.Host.MemoryBytes)), SysctlRule.AtLeast),
             // A pool's connection must not start from the beginning because it waited.
             new(SysctlName.Of("net.ipv4.tcp_slow_start_after_idle"), "0"),

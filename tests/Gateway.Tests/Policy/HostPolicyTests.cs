@@ -129,7 +129,7 @@ public sealed class HostPolicyTests
         var state = HostPolicy.Decide(Home.Input(Home.Up(Home.Links())));
 
         Home.Lines(state, "sysctl").ShouldBe([
-            "net.ipv4.tcp_rmem >= 49999872",
+            "net.ipv4.tcp_rmem >= 4194304 49999872",
             "net.ipv4.tcp_wmem >= 24997888",
             "net.ipv4.tcp_slow_start_after_idle = 0",
             "net.ipv4.tcp_mtu_probing >= 1",
