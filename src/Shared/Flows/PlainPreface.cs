@@ -20,14 +20,21 @@ internal static class PlainPreface
     private const int CounterOffset = SessionIdOffset + SessionIdBytes;
     private const int MacOffset = CounterOffset + sizeof(ulong);
 
-    private static ReadOnlySpan<byte> Magic => "AGP1"u8;
+    private static ReadOnlySpan<byte> FlowMagic => "AGP1"u8;
 
-    /// <param name="counter">Never the same twice in a session.</param>
-    internal static void Write(Span<byte> destination, ReadOnlySpan<byte> sessionId, ulong counter, ReadOnlySpan<byte> key)
+    private static ReadOnlySpan<byte> TrunkLaneMagic => "AGT1"u8;
+
+    /// <param name="counter">Never the same twice in a session, whatever the kind.</param>
+    internal static void Write(
+        Span<byte> destination,
+        ReadOnlySpan<byte> sessionId,
+        ulong counter,
+        ReadOnlySpan<byte> key,
+        PlainConnectionKind kind = PlainConnectionKind.Flow)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(sessionId.Length, SessionIdBytes);
         ArgumentOutOfRangeException.ThrowIfNotEqual(key.Length, KeyBytes);
-        Magic.CopyTo(destination);
+        (kind == PlainConnectionKind.TrunkLane ? TrunkLaneMagic : FlowMagic).CopyTo(destination);
         sessionId.CopyTo(destination[SessionIdOffset..]);
         BinaryPrimitives.WriteUInt64BigEndian(destination[CounterOffset..], counter);
         HMACSHA256.HashData(key, destination[..MacOffset], destination[MacOffset..]);
@@ -38,7 +45,7 @@ internal static class PlainPreface
     {
         sessionId = default;
         counter = 0;
-        if (preface.Length != Bytes || !preface.StartsWith(Magic))
+        if (preface.Length != Bytes || !(preface.StartsWith(FlowMagic) || preface.StartsWith(TrunkLaneMagic)))
         {
             return false;
         }
@@ -48,6 +55,10 @@ internal static class PlainPreface
         return true;
     }
 
+    /// <summary>What a preface that <see cref="TryRead"/> took asks for; the proof covers it.</summary>
+    internal static PlainConnectionKind KindOf(ReadOnlySpan<byte> preface) =>
+        preface.StartsWith(TrunkLaneMagic) ? PlainConnectionKind.TrunkLane : PlainConnectionKind.Flow;
+
     /// <summary>Whether the holder of <paramref name="key"/> made it. Takes the same time for every wrong proof.</summary>
     internal static bool Verify(ReadOnlySpan<byte> preface, ReadOnlySpan<byte> key)
     {
@@ -55,4 +66,14 @@ internal static class PlainPreface
         HMACSHA256.HashData(key, preface[..MacOffset], expected);
         return CryptographicOperations.FixedTimeEquals(expected, preface[MacOffset..]);
     }
+}
+
+/// <summary>What a connection without cipher is for; TLS connections say it by ALPN.</summary>
+internal enum PlainConnectionKind
+{
+    /// <summary>One flow: proto/flow.md.</summary>
+    Flow,
+
+    /// <summary>A lane of a trunk: proto/trunk.md.</summary>
+    TrunkLane,
 }

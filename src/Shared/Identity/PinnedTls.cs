@@ -20,6 +20,9 @@ internal static class PinnedTls
     /// <summary>ALPN `aggregator/1`: data connections (proto/flow.md).</summary>
     internal static readonly SslApplicationProtocol Lane = new("aggregator/1");
 
+    /// <summary>ALPN `aggregator-trunk/1`: lanes of a trunk (proto/trunk.md).</summary>
+    internal static readonly SslApplicationProtocol TrunkLane = new("aggregator-trunk/1");
+
     /// <summary>
     /// What the gateway offers. AES-128 is about a tenth quicker than AES-256 and as far out of anybody's reach; ChaCha20 is the quick one
     /// where the processor has no instructions for AES. The server chooses by OpenSSL's order (AES-256, ChaCha20, AES-128), so the offer is what decides. AES-128 is in every
@@ -51,7 +54,7 @@ internal static class PinnedTls
     /// <summary>For the gateway: goes on only with the server whose key is <paramref name="expected"/>.</summary>
     /// <param name="own">What we show.</param>
     /// <param name="expected">The VPS's pin.</param>
-    /// <param name="alpn"><see cref="Grpc"/> or <see cref="Lane"/>.</param>
+    /// <param name="alpn"><see cref="Grpc"/>, <see cref="Lane"/> or <see cref="TrunkLane"/>.</param>
     /// <param name="rejected">Told the pin of a server that has another key, just before the handshake fails with <see cref="AuthenticationException"/>.</param>
     internal static SslClientAuthenticationOptions ClientOptions(
         IdentityKey own,
