@@ -6,7 +6,9 @@ using Aggregator.Gateway.Api;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Cli;
 using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Doctor;
 using Aggregator.Gateway.Ingress;
+using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
 using Aggregator.Gateway.Policy;
 using Aggregator.Gateway.Status;
@@ -80,13 +82,19 @@ internal static class GatewayDaemon
         {
             await StartHostAsync(host, cancellationToken);
             await using var ingress = await IngressSet.StartAsync(config.Ingress, context, warnings, cancellationToken);
-            builder.Services.AddSingleton(new StatusReader(config, node, host, carrier, flows, warnings, time));
+            var status = new StatusReader(config, node, host, carrier, flows, warnings, time);
+            await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
+            traffic.Start();
+            using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic), time);
+            builder.Services.AddSingleton(status);
+            builder.Services.AddSingleton(doctor);
             builder.Services.AddSingleton(host);
             builder.Services.AddSingleton(node);
             builder.Services.AddSingleton(time);
             builder.Services.AddSingleton<GatewayLocalService>();
             await using WebApplication app = builder.Build();
             app.MapGrpcService<GatewayLocalService>();
+            app.MapGrpcService<GatewayDoctorService>();
 
             await node.StartAsync(cancellationToken);
             host.SetTransparent(ingress.TransparentV4, ingress.TransparentV6);
@@ -111,6 +119,14 @@ internal static class GatewayDaemon
             throw;
         }
     }
+
+    private static DaemonSide DoctorSide(StatusReader status, HostController host, NodeConnection node, TrafficHistory traffic) => new()
+    {
+        Links = host.Snapshot,
+        Node = node.Node,
+        VpsAddresses = host.VpsAddresses,
+        State = new DaemonState(status.Read(), node.SinceContact, traffic.Window()),
+    };
 
     private static async Task StartHostAsync(HostController host, CancellationToken cancellationToken)
     {

@@ -12,6 +12,7 @@ internal static class RootCommandFactory
         PairCommand.Create(),
         RunCommand.Create(),
         StatusCommand.Create(),
+        DoctorCommand.Create(),
         LinkCommand.Create(),
         DownCommand.Create(),
     };

@@ -46,7 +46,7 @@ internal static class StatusCommand
         }
         else
         {
-            Screen(output).Write(StatusTable.Draw(status));
+            Screens.On(output).Write(StatusTable.Draw(status));
         }
 
         return ExitCode.Done;
@@ -68,13 +68,13 @@ internal static class StatusCommand
                     }
                     else
                     {
-                        Screen(output).Write(StatusTable.Draw(call.ResponseStream.Current));
+                        Screens.On(output).Write(StatusTable.Draw(call.ResponseStream.Current));
                     }
                 }
             }
             else
             {
-                await Screen(output).Live(new Text("")).AutoClear(false).StartAsync(async live =>
+                await Screens.On(output).Live(new Text("")).AutoClear(false).StartAsync(async live =>
                 {
                     while (await call.ResponseStream.MoveNext(cancellationToken))
                     {
@@ -94,22 +94,5 @@ internal static class StatusCommand
         }
 
         return ExitCode.Done;
-    }
-
-    private static IAnsiConsole Screen(TextWriter output)
-    {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Out = new AnsiConsoleOutput(output),
-            Ansi = Terminal.IsInteractive ? AnsiSupport.Detect : AnsiSupport.No,
-            ColorSystem = Terminal.UsesColour ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-        });
-        if (!Terminal.IsInteractive)
-        {
-            // A file or a pipe has no width; lines that break in the middle are of no use to anybody.
-            console.Profile.Width = 200;
-        }
-
-        return console;
     }
 }

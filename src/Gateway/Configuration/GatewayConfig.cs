@@ -22,6 +22,9 @@ internal sealed record GatewayConfig
 
     internal IPEndPoint? Dashboard { get; init; }
 
+    /// <summary>`probe.http`: asked over each WAN for a captive portal; it answers 204 where there is none. Null: only the VPS is asked.</summary>
+    internal Uri? ProbeHttp { get; init; }
+
     internal string State { get; init; } = "/var/lib/aggregator-gateway";
 
     internal string Api { get; init; } = "/run/aggregator/gateway.sock";

@@ -13,9 +13,10 @@ internal static class EchoPacket
     private const byte RequestV6 = 128;
     private const byte ReplyV6 = 129;
 
+    /// <param name="packet">All of it is sent: <see cref="Bytes"/> at least, zeros behind them.</param>
     internal static void Write(Span<byte> packet, AddressFamily family, ushort sequence, ulong token)
     {
-        packet[..Bytes].Clear();
+        packet.Clear();
         packet[0] = family == AddressFamily.InterNetwork ? RequestV4 : RequestV6;
         // The identifier may be the kernel's (datagram sockets write it), so nothing depends on it.
         BinaryPrimitives.WriteUInt16BigEndian(packet[4..], (ushort)token);
@@ -24,7 +25,7 @@ internal static class EchoPacket
         if (family == AddressFamily.InterNetwork)
         {
             // ICMPv6's covers a pseudo-header and is the kernel's work.
-            BinaryPrimitives.WriteUInt16BigEndian(packet[2..], Checksum(packet[..Bytes]));
+            BinaryPrimitives.WriteUInt16BigEndian(packet[2..], Checksum(packet));
         }
     }
 

@@ -32,15 +32,21 @@ internal sealed class EchoSocket : IDisposable
 
     /// <summary>Null when this process may make neither kind of ICMP socket (CAP_NET_RAW, net.ipv4.ping_group_range).</summary>
     /// <exception cref="SocketException">The WAN has lost its device or its address.</exception>
-    internal static EchoSocket? TryOpen(string device, IPAddress source, IPAddress target, TimeProvider time)
+    internal static EchoSocket? TryOpen(string device, IPAddress source, IPAddress target, TimeProvider time) =>
+        TryOpenSocket(device, source, out bool raw) is { } socket ? new EchoSocket(socket, raw, target, time) : null;
+
+    /// <summary>An ICMP socket bound to a WAN. Null when this process may make neither kind.</summary>
+    /// <param name="raw">Gets every echo reply of the host, and over IPv4 with its IP header.</param>
+    /// <exception cref="SocketException">The WAN has lost its device or its address.</exception>
+    internal static Socket? TryOpenSocket(string device, IPAddress source, out bool raw)
     {
-        var protocol = target.AddressFamily == AddressFamily.InterNetwork ? ProtocolType.Icmp : ProtocolType.IcmpV6;
+        var protocol = source.AddressFamily == AddressFamily.InterNetwork ? ProtocolType.Icmp : ProtocolType.IcmpV6;
         foreach (var type in (ReadOnlySpan<SocketType>)[SocketType.Raw, SocketType.Dgram])
         {
             Socket socket;
             try
             {
-                socket = new Socket(target.AddressFamily, type, protocol);
+                socket = new Socket(source.AddressFamily, type, protocol);
             }
             catch (SocketException e) when (e.SocketErrorCode is SocketError.AccessDenied or SocketError.ProtocolNotSupported)
             {
@@ -50,8 +56,9 @@ internal sealed class EchoSocket : IDisposable
             try
             {
                 WanSocket.Bind(socket, device, source);
-                FilterReplies(socket, type, target.AddressFamily);
-                return new EchoSocket(socket, type == SocketType.Raw, target, time);
+                FilterReplies(socket, type, source.AddressFamily);
+                raw = type == SocketType.Raw;
+                return socket;
             }
             catch
             {
@@ -60,6 +67,7 @@ internal sealed class EchoSocket : IDisposable
             }
         }
 
+        raw = false;
         return null;
     }
 

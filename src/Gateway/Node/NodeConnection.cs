@@ -27,6 +27,9 @@ internal sealed class NodeConnection(
     private volatile NodePicture _picture = NodePicture.Unpaired;
     private long _roundTripTicks = -1;
 
+    /// <summary>A timestamp; 0: never.</summary>
+    private long _lastContact;
+
     /// <summary>Raised after each new picture; handlers return at once.</summary>
     public event Action? Changed;
 
@@ -34,6 +37,9 @@ internal sealed class NodeConnection(
 
     /// <summary>Of the last answered ping over the control connection; null while not connected and until one was answered.</summary>
     internal TimeSpan? RoundTrip => Volatile.Read(ref _roundTripTicks) is >= 0 and var ticks ? new TimeSpan(ticks) : null;
+
+    /// <summary>Since the VPS last answered on the control session; null: not since the daemon started.</summary>
+    internal TimeSpan? SinceContact => Volatile.Read(ref _lastContact) is not 0 and var at ? time.GetElapsedTime(at) : null;
 
     /// <summary>The VPS that is paired; null when none is.</summary>
     internal PairedNode? Node { get; private set; }
@@ -122,10 +128,15 @@ internal sealed class NodeConnection(
                 welcome =>
                 {
                     connected = true;
+                    Volatile.Write(ref _lastContact, time.GetTimestamp());
                     Publish(Connected(node, welcome));
                     log.Connected(node.Address, welcome.Version);
                 },
-                rtt => Volatile.Write(ref _roundTripTicks, rtt.Ticks),
+                rtt =>
+                {
+                    Volatile.Write(ref _roundTripTicks, rtt.Ticks);
+                    Volatile.Write(ref _lastContact, time.GetTimestamp());
+                },
                 ending.Token);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)

@@ -57,6 +57,9 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
 
     internal LinkSnapshot Snapshot => Links.Current;
 
+    /// <summary>Where the VPS is, the preferred first; empty while unpaired or unknown.</summary>
+    internal ImmutableArray<IPEndPoint> VpsAddresses => _inputs.Node;
+
     /// <summary>What the last decision and its application have to say, and which settings differ from before.</summary>
     internal HostReport Report => _report;
 

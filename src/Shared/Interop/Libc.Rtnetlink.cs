@@ -16,9 +16,15 @@ internal static unsafe partial class Libc
     internal const ushort RTM_NEWROUTE = 24;
     internal const ushort RTM_DELROUTE = 25;
     internal const ushort RTM_GETROUTE = 26;
+    internal const ushort RTM_NEWNEIGH = 28;
+    internal const ushort RTM_GETNEIGH = 30;
     internal const ushort RTM_NEWRULE = 32;
     internal const ushort RTM_DELRULE = 33;
     internal const ushort RTM_GETRULE = 34;
+    internal const ushort RTM_NEWQDISC = 36;
+    internal const ushort RTM_GETQDISC = 38;
+    internal const ushort RTM_NEWTCLASS = 40;
+    internal const ushort RTM_GETTCLASS = 42;
 
     internal const uint RTNLGRP_LINK = 1;
     internal const uint RTNLGRP_IPV4_IFADDR = 5;
@@ -41,6 +47,9 @@ internal static unsafe partial class Libc
     internal const ushort IFA_ADDRESS = 1;
     internal const ushort IFA_LOCAL = 2;
     internal const ushort IFA_FLAGS = 8;
+
+    internal const ushort NDA_DST = 1;
+    internal const ushort NDA_LLADDR = 2;
 
     internal const ushort RTA_DST = 1;
     internal const ushort RTA_OIF = 4;
@@ -102,6 +111,19 @@ internal static unsafe partial class Libc
         internal byte ifa_flags;
         internal byte ifa_scope;
         internal uint ifa_index;
+    }
+
+    /// <summary>linux/neighbour.h</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct ndmsg
+    {
+        internal byte ndm_family;
+        internal byte ndm_pad1;
+        internal ushort ndm_pad2;
+        internal int ndm_ifindex;
+        internal ushort ndm_state;
+        internal byte ndm_flags;
+        internal byte ndm_type;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -37,6 +37,18 @@ internal sealed class RouteSocket : IDisposable
     internal ValueTask<List<RuleInfo>> RulesAsync(AddressFamily family, CancellationToken cancel = default)
         => _socket.DumpAsync<byte, RuleInfo>("dump of rules", Prefixes.FamilyOf(family), WriteRuleDump, RuleInfo.TryParse, cancel);
 
+    /// <summary>ARP and neighbour discovery tables, both families.</summary>
+    internal ValueTask<List<NeighbourInfo>> NeighboursAsync(CancellationToken cancel = default)
+        => _socket.DumpAsync<int, NeighbourInfo>("dump of neighbours", 0, WriteNeighbourDump, NeighbourInfo.TryParse, cancel);
+
+    /// <summary>Queueing disciplines of all interfaces.</summary>
+    internal ValueTask<List<QdiscInfo>> QdiscsAsync(CancellationToken cancel = default)
+        => _socket.DumpAsync<int, QdiscInfo>("dump of queueing disciplines", 0, WriteQdiscDump, QdiscInfo.TryParse, cancel);
+
+    /// <summary>Classes of an interface's queueing disciplines.</summary>
+    internal ValueTask<List<QdiscInfo>> QdiscClassesAsync(int interfaceIndex, CancellationToken cancel = default)
+        => _socket.DumpAsync<int, QdiscInfo>("dump of classes", interfaceIndex, WriteClassDump, QdiscInfo.TryParse, cancel);
+
     /// <summary>EEXIST: a route to the same prefix with the same metric is in the table.</summary>
     internal ValueTask<NetlinkResult> AddRouteAsync(RouteInfo route, CancellationToken cancel = default)
         => _socket.RequestAsync(
@@ -93,6 +105,24 @@ internal sealed class RouteSocket : IDisposable
     {
         writer.Begin(Libc.RTM_GETROUTE, 0);
         writer.Write(new Libc.rtmsg { rtm_family = family });
+    }
+
+    private static void WriteNeighbourDump(ref NetlinkWriter writer, int unused)
+    {
+        writer.Begin(Libc.RTM_GETNEIGH, 0);
+        writer.Write(default(Libc.ndmsg));
+    }
+
+    private static void WriteQdiscDump(ref NetlinkWriter writer, int unused)
+    {
+        writer.Begin(Libc.RTM_GETQDISC, 0);
+        writer.Write(default(Libc.tcmsg));
+    }
+
+    private static void WriteClassDump(ref NetlinkWriter writer, int interfaceIndex)
+    {
+        writer.Begin(Libc.RTM_GETTCLASS, 0);
+        writer.Write(new Libc.tcmsg { tcm_ifindex = interfaceIndex });
     }
 
     private static void WriteRuleDump(ref NetlinkWriter writer, byte family)

@@ -6,6 +6,7 @@ using Aggregator.Relay;
 using Aggregator.Vps.Api;
 using Aggregator.Vps.Apply;
 using Aggregator.Vps.Configuration;
+using Aggregator.Vps.Diagnosis;
 using Aggregator.Vps.Egress;
 using Aggregator.Vps.Listener;
 using Aggregator.Vps.Pairing;
@@ -71,6 +72,7 @@ internal static class VpsApplication
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<FlowServer>();
         services.AddSingleton<PortListener>();
+        services.AddSingleton<EchoDesk>();
 
         services.AddSingleton(s => new HostSettings(journal, s.GetRequiredService<ILogger<HostSettings>>()));
         services.AddSingleton(s => new StatusReader(
@@ -85,6 +87,7 @@ internal static class VpsApplication
         app.UseRouting();
         app.MapGrpcService<PairingService>();
         app.MapGrpcService<ControlService>();
+        app.MapGrpcService<DiagnosisService>();
         app.MapGrpcService<VpsLocalService>();
         return app;
     }

@@ -7,13 +7,14 @@ namespace Aggregator.Vps.Listener;
 
 /// <summary>
 /// Who may call what, in one place and closed by default: through the Unix socket the local service; through the port Pairing for
-/// everybody, Control for those who are paired, and nothing else.
+/// everybody, Control and Diagnosis for those who are paired, and nothing else.
 /// </summary>
 internal sealed class PeerGate(RequestDelegate next)
 {
     private const string Local = "/aggregator.v1.VpsLocal/";
     private const string Pairing = "/aggregator.v1.Pairing/";
     private const string Control = "/aggregator.v1.Control/";
+    private const string Diagnosis = "/aggregator.v1.Diagnosis/";
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -22,7 +23,8 @@ internal sealed class PeerGate(RequestDelegate next)
         bool allowed = peer is null
             ? path.StartsWith(Local, StringComparison.Ordinal)
             : path.StartsWith(Pairing, StringComparison.Ordinal)
-                || (peer.Gateway is not null && path.StartsWith(Control, StringComparison.Ordinal));
+                || (peer.Gateway is not null
+                    && (path.StartsWith(Control, StringComparison.Ordinal) || path.StartsWith(Diagnosis, StringComparison.Ordinal)));
         return allowed ? next(context) : RefuseAsync(context.Response);
     }
 

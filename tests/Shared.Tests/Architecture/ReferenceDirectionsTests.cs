@@ -73,7 +73,8 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Apply", new[] { "Policy", "Links", "Configuration" })]
     [InlineData("Policy", new[] { "Links", "Configuration", "Apply" })]
     [InlineData("Status", new[] { "Links", "Policy", "Node", "Carriers", "Ingress", "Configuration" })]
-    [InlineData("Api", new[] { "Status", "Policy", "Node", "Configuration" })]
+    [InlineData("Doctor", new[] { "Links", "Policy", "Node", "Carriers", "Configuration" })]
+    [InlineData("Api", new[] { "Status", "Policy", "Node", "Configuration", "Doctor" })]
     public void Rooms_of_the_gateway_look_one_way(string room, string[] allowed) =>
         AssertRoom("src/Gateway", "Aggregator.Gateway", room, allowed);
 
@@ -84,6 +85,7 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Egress", new[] { "Configuration" })]
     [InlineData("Sessions", new[] { "Configuration", "Pairing", "Egress" })]
     [InlineData("Listener", new[] { "Configuration", "Pairing", "Sessions", "Egress" })]
+    [InlineData("Diagnosis", new[] { "Pairing" })]
     [InlineData("Apply", new[] { "Configuration" })]
     [InlineData("Status", new[] { "Configuration", "Pairing", "Sessions", "Apply" })]
     [InlineData("Api", new[] { "Configuration", "Pairing", "Sessions", "Status" })]
