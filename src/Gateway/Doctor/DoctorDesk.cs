@@ -39,7 +39,7 @@ internal sealed class DoctorDesk(GatewayConfig config, IdentityKey? identity, Fu
                 Config = config,
                 ConfigPath = configPath,
                 Host = view,
-                Links = side.Links ?? LinkResolver.Resolve(config, view.Network, LinkMemory.Load(config.State, out _)).Snapshot,
+                Links = side.Links ?? WithoutProbes(view, side.VpsAddresses),
                 Node = side.Node,
                 NodeProblem = side.NodeProblem,
                 VpsAddresses = side.VpsAddresses,
@@ -57,6 +57,13 @@ internal sealed class DoctorDesk(GatewayConfig config, IdentityKey? identity, Fu
     }
 
     public void Dispose() => _one.Dispose();
+
+    /// <summary>As the host has them; whether the VPS is reached over them is for the checks to find out.</summary>
+    private LinkSnapshot WithoutProbes(HostView view, ImmutableArray<IPEndPoint> vps)
+    {
+        var snapshot = LinkResolver.Resolve(config, view.Network, LinkMemory.Load(config.State, out _)).Snapshot;
+        return snapshot with { Links = [.. snapshot.Links.Select(l => LinkHealth.Join(l, vps, null))] };
+    }
 
     private async Task<DaemonSide> WithoutDaemonAsync(CancellationToken cancellationToken)
     {

@@ -40,7 +40,7 @@ internal sealed class TrafficHistory(Func<LinkSnapshot> links, Func<string, Inte
             ? new TrafficWindow(TimeSpan.Zero, [])
             : new TrafficWindow(
                 time.GetElapsedTime(oldest.At, now.At),
-                [.. now.Counters.Select(c => Difference(c.Key, oldest.Counters.GetValueOrDefault(c.Key), c.Value))]);
+                [.. now.Counters.Select(c => Difference(c.Link, oldest.Counters.FirstOrDefault(o => o.Link == c.Link).Counters, c.Counters))]);
     }
 
     public async ValueTask DisposeAsync()
@@ -88,12 +88,14 @@ internal sealed class TrafficHistory(Func<LinkSnapshot> links, Func<string, Inte
 
     private Sample Now() => new(
         time.GetTimestamp(),
-        links().Links
-            .Select(l => (l.Name, Counters: read(l.Interface)))
-            .Where(l => l.Counters is not null)
-            .ToImmutableDictionary(l => l.Name, l => l.Counters!.Value));
+        [
+            .. links().Links
+                .Select(l => (l.Name, Counters: read(l.Interface)))
+                .Where(l => l.Counters is not null)
+                .Select(l => (l.Name, l.Counters!.Value)),
+        ]);
 
-    private sealed record Sample(long At, ImmutableDictionary<string, InterfaceCounters> Counters);
+    private sealed record Sample(long At, ImmutableArray<(string Link, InterfaceCounters Counters)> Counters);
 }
 
 /// <param name="Length">Up to a minute.</param>
