@@ -11,6 +11,7 @@ using Aggregator.Gateway.Ingress;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
 using Aggregator.Gateway.Policy;
+using Aggregator.Gateway.Speed;
 using Aggregator.Gateway.Status;
 using Aggregator.Hosting;
 using Aggregator.Identity;
@@ -60,8 +61,9 @@ internal static class GatewayDaemon
         await using var host = new HostController(config, time, loggers);
         var limits = CarrierLimits.Default;
         var connector = new VpsConnector(host.Selector, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
+        var nodeDialer = new NodeDialer(connector, identity, time);
         using var node = new NodeConnection(
-            new NodeDialer(connector, identity, time),
+            nodeDialer,
             () => PairedNode.TryLoad(config.State),
             ProductVersion.Text,
             time,
@@ -92,9 +94,13 @@ internal static class GatewayDaemon
             builder.Services.AddSingleton(node);
             builder.Services.AddSingleton(time);
             builder.Services.AddSingleton<GatewayLocalService>();
+            builder.Services.AddSingleton(new SpeedTester(
+                node, nodeDialer, connector, identity, () => host.Snapshot, time, loggers.CreateLogger<SpeedTester>()));
+            builder.Services.AddSingleton<GatewaySpeedService>();
             await using WebApplication app = builder.Build();
             app.MapGrpcService<GatewayLocalService>();
             app.MapGrpcService<GatewayDoctorService>();
+            app.MapGrpcService<GatewaySpeedService>();
 
             await node.StartAsync(cancellationToken);
             host.SetTransparent(ingress.TransparentV4, ingress.TransparentV6);

@@ -13,6 +13,7 @@ internal static class RootCommandFactory
         RunCommand.Create(),
         StatusCommand.Create(),
         DoctorCommand.Create(),
+        SpeedtestCommand.Create(),
         LinkCommand.Create(),
         DownCommand.Create(),
     };

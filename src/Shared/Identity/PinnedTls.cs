@@ -23,6 +23,9 @@ internal static class PinnedTls
     /// <summary>ALPN `aggregator-trunk/1`: lanes of a trunk (proto/trunk.md).</summary>
     internal static readonly SslApplicationProtocol TrunkLane = new("aggregator-trunk/1");
 
+    /// <summary>ALPN `aggregator-speed/1`: connections of a speed test (proto/speed.md).</summary>
+    internal static readonly SslApplicationProtocol Speed = new("aggregator-speed/1");
+
     /// <summary>
     /// What the gateway offers. AES-128 is about a tenth quicker than AES-256 and as far out of anybody's reach; ChaCha20 is the quick one
     /// where the processor has no instructions for AES. The server chooses by OpenSSL's order (AES-256, ChaCha20, AES-128), so the offer is what decides. AES-128 is in every

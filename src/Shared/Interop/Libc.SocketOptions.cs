@@ -31,6 +31,7 @@ internal static unsafe partial class Libc
     internal const int TCP_KEEPCNT = 6;
     internal const int TCP_INFO = 11;
     internal const int TCP_CONGESTION = 13;
+    internal const int TCP_NOTSENT_LOWAT = 25;
     internal const int TCP_IS_MPTCP = 43;
 
     [LibraryImport(Library, SetLastError = true)]

@@ -11,6 +11,7 @@ using Aggregator.Vps.Egress;
 using Aggregator.Vps.Listener;
 using Aggregator.Vps.Pairing;
 using Aggregator.Vps.Sessions;
+using Aggregator.Vps.Speed;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -71,6 +72,8 @@ internal static class VpsApplication
         services.AddMetrics();
         services.AddSingleton<SessionMetrics>();
         services.AddSingleton<FlowServer>();
+        services.AddSingleton<SpeedRuns>();
+        services.AddSingleton<SpeedServer>();
         services.AddSingleton<PortListener>();
         services.AddSingleton<EchoDesk>();
 
@@ -88,6 +91,7 @@ internal static class VpsApplication
         app.MapGrpcService<PairingService>();
         app.MapGrpcService<ControlService>();
         app.MapGrpcService<DiagnosisService>();
+        app.MapGrpcService<SpeedService>();
         app.MapGrpcService<VpsLocalService>();
         return app;
     }

@@ -7,7 +7,7 @@ namespace Aggregator.Vps.Listener;
 
 /// <summary>
 /// Who may call what, in one place and closed by default: through the Unix socket the local service; through the port Pairing for
-/// everybody, Control and Diagnosis for those who are paired, and nothing else.
+/// everybody, Control, Diagnosis and SpeedTest for those who are paired, and nothing else.
 /// </summary>
 internal sealed class PeerGate(RequestDelegate next)
 {
@@ -15,6 +15,7 @@ internal sealed class PeerGate(RequestDelegate next)
     private const string Pairing = "/aggregator.v1.Pairing/";
     private const string Control = "/aggregator.v1.Control/";
     private const string Diagnosis = "/aggregator.v1.Diagnosis/";
+    private const string SpeedTest = "/aggregator.v1.SpeedTest/";
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -24,7 +25,9 @@ internal sealed class PeerGate(RequestDelegate next)
             ? path.StartsWith(Local, StringComparison.Ordinal)
             : path.StartsWith(Pairing, StringComparison.Ordinal)
                 || (peer.Gateway is not null
-                    && (path.StartsWith(Control, StringComparison.Ordinal) || path.StartsWith(Diagnosis, StringComparison.Ordinal)));
+                    && (path.StartsWith(Control, StringComparison.Ordinal)
+                        || path.StartsWith(Diagnosis, StringComparison.Ordinal)
+                        || path.StartsWith(SpeedTest, StringComparison.Ordinal)));
         return allowed ? next(context) : RefuseAsync(context.Response);
     }
 

@@ -8,6 +8,7 @@ using Aggregator.Relay;
 using Aggregator.Vps.Configuration;
 using Aggregator.Vps.Pairing;
 using Aggregator.Vps.Sessions;
+using Aggregator.Vps.Speed;
 using Microsoft.Extensions.Logging;
 
 namespace Aggregator.Vps.Listener;
@@ -24,6 +25,7 @@ internal sealed class PortListener(
     GatewaySessions sessions,
     PlainSessions plainSessions,
     FlowServer flows,
+    SpeedServer speed,
     KestrelHandoff kestrel,
     TimeProvider time,
     ILogger<PortListener> logger)
@@ -41,7 +43,7 @@ internal sealed class PortListener(
     private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly System.Net.Security.SslServerAuthenticationOptions _tls =
-        PinnedTls.ServerOptions(identity, PinnedTls.Grpc, PinnedTls.Lane);
+        PinnedTls.ServerOptions(identity, PinnedTls.Grpc, PinnedTls.Lane, PinnedTls.Speed);
 
     private readonly FloodReport _floods = new(time, logger);
     private readonly TaskCompletionSource _lastEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -187,8 +189,9 @@ internal sealed class PortListener(
             return;
         }
 
-        var connection = new LiveConnection(remote.Address, stream.Abort);
-        if (stream is TlsByteStream other && other.Tls.NegotiatedApplicationProtocol != PinnedTls.Lane
+        var connection = new LiveConnection(remote.Address, stream.Abort, socket);
+        bool test = stream is TlsByteStream { Tls: var t } && t.NegotiatedApplicationProtocol == PinnedTls.Speed;
+        if ((!test && stream is TlsByteStream other && other.Tls.NegotiatedApplicationProtocol != PinnedTls.Lane)
             || sessions.Enter(pin, connection) is not { } gateway)
         {
             logger.Turned(remote.Address, "its key is not paired, or it speaks no protocol of ours");
@@ -200,7 +203,7 @@ internal sealed class PortListener(
         Admission.AddKnown(remote.Address);
         try
         {
-            await flows.ServeAsync(stream, gateway, stopping);
+            await (test ? speed.ServeAsync(stream, socket, pin, stopping) : flows.ServeAsync(stream, gateway, stopping));
         }
         finally
         {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Aggregator.Identity;
 using Aggregator.Relay;
 
@@ -66,6 +67,18 @@ internal sealed class LiveGateway(KeyPin pin, string name)
             lock (_lock)
             {
                 return [.. _connections.Select(c => c.Address).Distinct()];
+            }
+        }
+    }
+
+    /// <summary>What is open now.</summary>
+    internal LiveConnection[] Connections
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _connections];
             }
         }
     }
@@ -138,10 +151,13 @@ internal sealed class LiveGateway(KeyPin pin, string name)
     internal void LeaveControl(ControlSession session) => Interlocked.CompareExchange(ref _control, null, session);
 }
 
-/// <summary>One connection of a gateway, as far as ending it goes.</summary>
-internal sealed class LiveConnection(IPAddress address, Action abort)
+/// <summary>One connection of a gateway, as far as ending it and the kernel's figures go.</summary>
+/// <param name="socket">For the kernel's figures only; null where it is of no interest (control).</param>
+internal sealed class LiveConnection(IPAddress address, Action abort, Socket? socket = null)
 {
     internal IPAddress Address { get; } = address;
+
+    internal Socket? Socket { get; } = socket;
 
     internal void Abort() => abort();
 }

@@ -74,7 +74,8 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Policy", new[] { "Links", "Configuration", "Apply" })]
     [InlineData("Status", new[] { "Links", "Policy", "Node", "Carriers", "Ingress", "Configuration" })]
     [InlineData("Doctor", new[] { "Links", "Policy", "Node", "Carriers", "Configuration" })]
-    [InlineData("Api", new[] { "Status", "Policy", "Node", "Configuration", "Doctor" })]
+    [InlineData("Speed", new[] { "Links", "Carriers", "Node", "Configuration" })]
+    [InlineData("Api", new[] { "Status", "Policy", "Node", "Speed", "Configuration", "Doctor" })]
     public void Rooms_of_the_gateway_look_one_way(string room, string[] allowed) =>
         AssertRoom("src/Gateway", "Aggregator.Gateway", room, allowed);
 
@@ -84,8 +85,9 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Pairing", new[] { "Configuration" })]
     [InlineData("Egress", new[] { "Configuration" })]
     [InlineData("Sessions", new[] { "Configuration", "Pairing", "Egress" })]
-    [InlineData("Listener", new[] { "Configuration", "Pairing", "Sessions", "Egress" })]
     [InlineData("Diagnosis", new[] { "Pairing" })]
+    [InlineData("Speed", new[] { "Pairing", "Sessions" })]
+    [InlineData("Listener", new[] { "Configuration", "Pairing", "Sessions", "Speed", "Egress" })]
     [InlineData("Apply", new[] { "Configuration" })]
     [InlineData("Status", new[] { "Configuration", "Pairing", "Sessions", "Apply" })]
     [InlineData("Api", new[] { "Configuration", "Pairing", "Sessions", "Status" })]

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using Aggregator.Cli;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Speed;
+using Aggregator.Protocol.V1;
+using Aggregator.Settings;
+using Grpc.Core;
+
+namespace Aggregator.Gateway.Cli;
+
+/// <summary>`speedtest`: asks the daemon for a test and shows how it goes.</summary>
+internal static class SpeedtestCommand
+{
+    internal static Command Create()
+    {
+        var link = new Option<string[]>("--link") { Description = "Only this link (its name or interface); may be given several times", HelpName = "NAME", AllowMultipleArgumentsPerToken = false };
+        var down = new Option<bool>("--down") { Description = "Only downloads" };
+        var up = new Option<bool>("--up") { Description = "Only uploads" };
+        var duration = Options.Strict(
+            "--duration",
+            "5s",
+            $"The longest time of one measurement (a link, a direction), {SpeedOptions.ShortestDuration.TotalSeconds:0}s to {SpeedOptions.LongestDuration.TotalSeconds:0}s; it ends earlier once the rate is steady",
+            Duration);
+        var noBonded = new Option<bool>("--no-bonded") { Description = "Each link alone, not all together" };
+        var json = Options.Json();
+        var config = Options.Config(GatewayConfigFile.DefaultPath);
+        var command = new ExampleCommand(
+            "speedtest",
+            "Measures every link alone and then all together, between this gateway and its VPS, and says what limits. It ends by itself, in less than 45 s for up to three links.",
+            $"{RootCommandFactory.Name} speedtest",
+            $"{RootCommandFactory.Name} speedtest --link lte --down --duration 10s")
+        {
+            link, down, up, duration, noBonded, json, config,
+        };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            string path = parsed.GetRequiredValue(config);
+            using var local = await LocalClient.ConnectAsync(GatewaySettings.Load(path).Api, GatewaySettings.Command("run", path), cancel);
+            var request = new SpeedRequest
+            {
+                Down = parsed.GetValue(down),
+                Up = parsed.GetValue(up),
+                DurationMs = parsed.GetResult(duration) is { Implicit: false } ? (uint)parsed.GetValue(duration).TotalMilliseconds : 0,
+                NoBonded = parsed.GetValue(noBonded),
+            };
+            request.Links.AddRange(parsed.GetValue(link) ?? []);
+            SpeedResult result = await RunAsync(new GatewaySpeed.GatewaySpeedClient(local.Channel), request, cancel);
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(JsonOutput.Format(result));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static async Task<SpeedResult> RunAsync(GatewaySpeed.GatewaySpeedClient client, SpeedRequest request, CancellationToken cancellationToken)
+    {
+        using var call = client.Run(request, cancellationToken: cancellationToken);
+        try
+        {
+            while (await call.ResponseStream.MoveNext(cancellationToken))
+            {
+                if (call.ResponseStream.Current.Result is { } result)
+                {
+                    return result;
+                }
+            }
+
+            throw new CliException("the daemon ended the test without a result; look at its log");
+        }
+        catch (RpcException e) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(e.Message, e, cancellationToken);
+        }
+        catch (RpcException e) when (e.StatusCode is StatusCode.NotFound or StatusCode.InvalidArgument or StatusCode.FailedPrecondition)
+        {
+            throw new CliException(e.Status.Detail, inner: e);
+        }
+        catch (RpcException e) when (e.StatusCode is StatusCode.Unimplemented)
+        {
+            throw new CliException("the running daemon is of an older version, without speed tests; restart it", inner: e);
+        }
+        catch (RpcException e)
+        {
+            throw new CliException($"the daemon has ended or does not answer ({e.Status.Detail.ReplaceLineEndings(" ")})", ExitCode.Failed, e);
+        }
+    }
+
+    private static Parsed<TimeSpan> Duration(string text)
+    {
+        var parsed = Durations.Parse(text);
+        return parsed.Problem is null && (parsed.Value < SpeedOptions.ShortestDuration || parsed.Value > SpeedOptions.LongestDuration)
+            ? Parsed<TimeSpan>.Not($"must be {SpeedOptions.ShortestDuration.TotalSeconds:0}s to {SpeedOptions.LongestDuration.TotalSeconds:0}s; it is {MapReader.Shown(text)}")
+            : parsed;
+    }
+}

@@ -1,0 +1,253 @@
+using Aggregator.Gateway.Links;
+using Aggregator.Protocol.V1;
+using Aggregator.Speed;
+
+namespace Aggregator.Gateway.Speed;
+
+/// <summary>
+/// One link alone: idle probes, then for each direction the rate (several streams of plain TCP bound to the link: an MPTCP connection would be joined
+/// from the other links) and the round trip with the queue full. What fails is this link's error.
+/// </summary>
+internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall call, SpeedClock clock, PhaseNumbers groups, Action<string, double?, double?> progress)
+    : IAsyncDisposable
+{
+    private const int RateStreams = 8;
+
+    /// <summary>Doubling from ten segments each: a full queue after a few round trips, at 10 Mbit/s and at 1 Gbit/s.</summary>
+    private const int FillStreams = 8;
+
+    /// <summary>An idle line's probes: 60 ICMP echoes, 24 over TCP.</summary>
+    private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(1.2);
+
+    /// <summary>The first echoes over TCP pay for what is done once.</summary>
+    private const double WarmUpS = 0.15;
+
+    /// <summary>ICMP is taken where it is not slower than TCP by more: some boxes treat it as worth less.</summary>
+    private const double IcmpExcessMs = 2;
+
+    private readonly ProbeLog _icmp = new();
+    private readonly ProbeLog _tcp = new();
+    private readonly CancellationTokenSource _probing = new();
+    private Task _probes = Task.CompletedTask;
+    private ProbeLog _best = new();
+    private double _idleS = 0.05;
+
+    internal SpeedLink Result { get; } = new() { Name = path.Link, Interface = path.Interface, Mptcp = "unknown" };
+
+    internal SpeedPath Path => path;
+
+    /// <summary>The down and up series of the rates, for what looks at their shape.</summary>
+    internal LoadResult? Down { get; private set; }
+
+    internal LoadResult? Up { get; private set; }
+
+    /// <summary>Connects the echo and probes the idle line; the probes go on until <see cref="DisposeAsync"/>.</summary>
+    internal Task IdleAsync(CancellationToken cancellationToken) => GuardAsync(async () =>
+    {
+        progress("idle", null, null);
+        SpeedStream echo = await dialer.DialAsync(path, mptcp: false, cancellationToken);
+        var answer = await echo.OpenAsync(Header(SpeedKind.Echo, SpeedLoad.Best, groups.Next()), cancellationToken);
+        if (answer.From is { } from)
+        {
+            Result.PublicAddress = from.Address.ToString();
+        }
+
+        double began = clock.NowS;
+        _probes = ProbeAsync(echo);
+        await Task.Delay(IdleTime, clock.Time, cancellationToken);
+        double ended = clock.NowS;
+        // The last answers are still on their way.
+        await Task.Delay(TimeSpan.FromMilliseconds(Math.Clamp(_tcp.LatestMs ?? 100, 20, 1000)), clock.Time, cancellationToken);
+        Idle(began, ended);
+    });
+
+    internal Task DownAsync(LoadTime length, CancellationToken cancellationToken) => GuardAsync(async () =>
+    {
+        var (load, loaded) = await LoadAsync(
+            "down",
+            SpeedKind.Download,
+            length,
+            (group, started) => new LoadFigures(
+                () => (clock.NowS, started.Sum(s => (double)s.Tcp().BytesReceived)),
+                () => call.Last(group) is var (timeS, g) ? (timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits) : null),
+            cancellationToken);
+        Down = load;
+        Result.StreamsDown = (uint)load.Streams;
+        Set(load.Rate?.Mbps, v => Result.DownMbps = v);
+        Set(loaded, v => Result.RttLoadedDownMs = v);
+        Set(load.RetransmitRatio, v => Result.RetransmitRatioDown = v);
+    });
+
+    internal Task UpAsync(LoadTime length, CancellationToken cancellationToken) => GuardAsync(async () =>
+    {
+        var (load, loaded) = await LoadAsync(
+            "up",
+            SpeedKind.Upload,
+            length,
+            (group, started) => new LoadFigures(
+                () => call.Last(group) is var (timeS, g) ? (timeS, g.ReceivedBytes) : null,
+                () => (clock.NowS, started.Sum(s => (double)s.Tcp().DataSegmentsSent), started.Sum(s => (double)s.Tcp().Retransmits))),
+            cancellationToken);
+        Up = load;
+        Result.StreamsUp = (uint)load.Streams;
+        Set(load.Rate?.Mbps, v => Result.UpMbps = v);
+        Set(loaded, v => Result.RttLoadedUpMs = v);
+        Set(load.RetransmitRatio, v => Result.RetransmitRatioUp = v);
+    });
+
+    /// <summary>Ends the probes; the result is whole then.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _probing.CancelAsync();
+        await _probes;
+        _probing.Dispose();
+        double?[] both = [Result.HasRetransmitRatioDown ? Result.RetransmitRatioDown : null, Result.HasRetransmitRatioUp ? Result.RetransmitRatioUp : null];
+        Set(both.Max(), v => Result.RetransmitRatio = v);
+    }
+
+    private async Task<(LoadResult Load, double? LoadedMs)> LoadAsync(
+        string name, SpeedKind kind, LoadTime length, Func<uint, List<SpeedStream>, LoadFigures> figures, CancellationToken cancellationToken)
+    {
+        progress(name, null, null);
+        uint group = groups.Next();
+        SpeedStream[] streams = await dialer.DialAsync(path, RateStreams + FillStreams, cancellationToken);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            InterfaceCounters? before = InterfaceCounters.Read(path.Interface);
+            var started = new List<SpeedStream>();
+            var load = await new LoadPhase(clock).RunAsync(
+                streams[..RateStreams],
+                stream =>
+                {
+                    started.Add(stream);
+                    stream.Start(Header(kind, SpeedLoad.Best, group), ending.Token);
+                },
+                figures(group, started),
+                _idleS,
+                length,
+                mbps => progress(name, mbps, _best.LatestMs),
+                cancellationToken);
+            Result.MtuBytes = started[0].Tcp().PathMtuBytes;
+            double? loaded = await FillAsync(name, kind, streams[RateStreams..], ending.Token);
+            Count(kind, before, load);
+            return (load, loaded);
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            foreach (SpeedStream stream in streams)
+            {
+                await stream.DisposeAsync();
+            }
+        }
+    }
+
+    /// <summary>Adds senders that go on until packets are lost; what the probes meet then is the full queue.</summary>
+    private async Task<double?> FillAsync(string name, SpeedKind kind, SpeedStream[] streams, CancellationToken cancellationToken)
+    {
+        uint group = groups.Next();
+        double from = clock.NowS;
+        double most = Math.Clamp(8 * _idleS, 1.0, 2.5);
+        double? lostAt = null;
+        foreach (SpeedStream stream in streams)
+        {
+            stream.Start(Header(kind, SpeedLoad.LossBased, group), cancellationToken);
+        }
+
+        using var timer = new PeriodicTimer(LoadPhase.Tick, clock.Time);
+        double now;
+        do
+        {
+            await timer.WaitForNextTickAsync(cancellationToken);
+            now = clock.NowS;
+            progress("loaded-" + name, null, _best.LatestMs);
+            ulong retransmits = kind == SpeedKind.Upload
+                ? (ulong)streams.Sum(s => s.Tcp().Retransmits)
+                : call.Last(group)?.Group.Retransmits ?? 0;
+            lostAt ??= retransmits > 0 ? now : null;
+        }
+        while (now - from < most && !(lostAt is { } lost && now - lost > AfterLossS));
+
+        await Task.Delay(TimeSpan.FromMilliseconds(Math.Clamp(_best.LatestMs ?? 0, 20, 1000)), clock.Time, cancellationToken);
+        return RoundTrips.Peak(_best.Between(from, now));
+    }
+
+    /// <summary>When the first loss is known the queue is as full as it gets; the senders slow down a round trip later.</summary>
+    private const double AfterLossS = 0.15;
+
+    /// <exception cref="IOException">The test's bytes went elsewhere.</exception>
+    private void Count(SpeedKind kind, InterfaceCounters? before, LoadResult load)
+    {
+        if (before is not { } a || InterfaceCounters.Read(path.Interface) is not { } b)
+        {
+            throw new IOException("the interface is gone");
+        }
+
+        ulong rx = b.RxBytes - a.RxBytes;
+        ulong tx = b.TxBytes - a.TxBytes;
+        Result.CountedRxBytes += rx;
+        Result.CountedTxBytes += tx;
+        double tested = load.Series.Points.Count == 0 ? 0 : load.Series.Points[^1].Bytes - load.Series.Points[0].Bytes;
+        if ((kind == SpeedKind.Upload ? tx : rx) < tested)
+        {
+            throw new IOException($"the test's bytes did not go over {path.Interface}: it counted {(kind == SpeedKind.Upload ? tx : rx)} of {tested:0}; something on this host leads them elsewhere");
+        }
+    }
+
+    private void Idle(double began, double ended)
+    {
+        var icmp = _icmp.Between(began, ended);
+        var tcp = _tcp.Between(began + WarmUpS, ended);
+        double? icmpMs = RoundTrips.Median(icmp);
+        double? tcpMs = RoundTrips.Median(tcp);
+        bool useIcmp = icmpMs is not null && !(tcpMs + IcmpExcessMs < icmpMs);
+        _best = useIcmp ? _icmp : _tcp;
+        var best = useIcmp ? icmp : tcp;
+        if ((useIcmp ? icmpMs : tcpMs) is not { } median)
+        {
+            throw new IOException("no answer to probes of the idle line");
+        }
+
+        _idleS = median / 1000;
+        Result.RttIdleMs = median;
+        Result.RttMinMs = best.Min();
+        Set(RoundTrips.Jitter(best), v => Result.JitterMs = v);
+        Set(_icmp.LossBetween(began, ended), v => Result.LossRatio = v);
+    }
+
+    private async Task ProbeAsync(SpeedStream echo)
+    {
+        await Task.WhenAll(
+            IcmpProbe.RunAsync(path.Interface, path.Source, path.Vps.Address, _icmp, clock, _probing.Token),
+            TcpEchoProbe.RunAsync(echo, _tcp, clock, _probing.Token));
+        await echo.DisposeAsync();
+    }
+
+    private async Task GuardAsync(Func<Task> work)
+    {
+        if (Result.HasError)
+        {
+            return;
+        }
+
+        try
+        {
+            await work();
+        }
+        catch (IOException e)
+        {
+            Result.Error = e.Message;
+        }
+    }
+
+    private SpeedHeader Header(SpeedKind kind, SpeedLoad load, uint group) => new(kind, load, group, call.RunId, SpeedProtocol.LongestStream);
+
+    private static void Set(double? value, Action<double> set)
+    {
+        if (value is { } known)
+        {
+            set(known);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+namespace Aggregator.Gateway.Speed;
+
+/// <summary>What was asked for.</summary>
+/// <param name="Links">Names or interfaces; empty: all that are not off.</param>
+/// <param name="Duration">The longest time of one measurement.</param>
+internal sealed record SpeedOptions(IReadOnlyList<string> Links, bool Down, bool Up, TimeSpan Duration, bool Bonded)
+{
+    internal static readonly TimeSpan DefaultDuration = TimeSpan.FromSeconds(5);
+
+    internal static readonly TimeSpan ShortestDuration = TimeSpan.FromSeconds(1);
+
+    /// <summary>Beyond this nothing is learnt, and a metered line's allowance is gone.</summary>
+    internal static readonly TimeSpan LongestDuration = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>
+/// Shares the time of a test among its measurements. Each ends when its rate is steady, at the earliest after half of the duration and at the latest
+/// after all of it; and the whole of up to three links with the default duration in less than 45 s, so what is left bounds what follows.
+/// </summary>
+internal static class SpeedPlan
+{
+    /// <summary>45 s less the start of the command, the checks and the connections.</summary>
+    private const double WholeS = 40;
+
+    /// <summary>The links for which that is: more take longer.</summary>
+    private const int Links = 3;
+
+    /// <summary>What belongs to one measurement and is not load: connections, and filling the queue.</summary>
+    private const double AroundS = 1.0;
+
+    private const double LeastLoadS = 1.2;
+
+    /// <summary>When the loads shall be over, in seconds from the beginning.</summary>
+    internal static double EndS(int links, TimeSpan duration) =>
+        WholeS * Math.Max(1, (double)links / Links) * Math.Max(1, duration / SpeedOptions.DefaultDuration);
+
+    /// <summary>The time of the next measurement.</summary>
+    /// <param name="leftS">Until <see cref="EndS"/>.</param>
+    /// <param name="measurements">This one and those that follow.</param>
+    internal static LoadTime Next(double leftS, int measurements, TimeSpan duration)
+    {
+        double share = Math.Max(LeastLoadS, (leftS / Math.Max(1, measurements)) - AroundS);
+        double most = Math.Min(duration.TotalSeconds, share);
+        return new LoadTime(Math.Min(duration.TotalSeconds / 2, most), most);
+    }
+}
