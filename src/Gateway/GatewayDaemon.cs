@@ -8,16 +8,19 @@ using Aggregator.Gateway.Cli;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Doctor;
 using Aggregator.Gateway.Ingress;
+using Aggregator.Gateway.Lanes;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
 using Aggregator.Gateway.Policy;
 using Aggregator.Gateway.Speed;
 using Aggregator.Gateway.Status;
+using Aggregator.Host;
 using Aggregator.Hosting;
 using Aggregator.Identity;
 using Aggregator.Protocol.V1;
 using Aggregator.Relay;
 using Aggregator.Settings;
+using Aggregator.Trunk;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -60,7 +63,13 @@ internal static class GatewayDaemon
         using ILoggerFactory loggers = LoggerFactory.Create(DaemonLogging.Configure);
         await using var host = new HostController(config, time, loggers);
         var limits = CarrierLimits.Default;
-        var connector = new VpsConnector(host.Selector, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
+        bool lanes = config.Carrier == GatewayConfig.TrunkCarrier;
+        ILogger laneLogger = loggers.CreateLogger("Aggregator.Gateway.Lanes");
+        var wans = new WanList(host.Links);
+        await using BackupPaths? paths = lanes
+            ? await BackupPaths.OpenAsync(HostFactsReader.Read(new SysctlFiles()).PathManagerByConnection, wans, time, laneLogger, cancellationToken)
+            : null;
+        var connector = new VpsConnector(host.Selector, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers")) { Paths = paths };
         var nodeDialer = new NodeDialer(connector, identity, time);
         using var node = new NodeConnection(
             nodeDialer,
@@ -68,14 +77,19 @@ internal static class GatewayDaemon
             ProductVersion.Text,
             time,
             loggers.CreateLogger<NodeConnection>());
-        var dialer = new LaneDialer(
-            connector, () => node.Node is { } n ? new VpsTarget(n.Hosts, n.Port, n.Pin) : null, identity, node, config.Encrypt, time);
-        await using var carrier = new MptcpCarrier(
-            dialer, host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
+        Func<VpsTarget?> target = () => node.Node is { } n ? new VpsTarget(n.Hosts, n.Port, n.Pin) : null;
+        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        await using ICarrier carrier = lanes
+            ? new TrunkCarrier(
+                sessions => new TrunkLaneDialer(connector, sessions, target, identity, node, config.Encrypt),
+                wans, node, TrunkBudget.ForMemory(memory), TrunkLimits.Default, time, laneLogger)
+            : new MptcpCarrier(
+                new LaneDialer(connector, target, identity, node, config.Encrypt, time),
+                host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
         var ingressLimits = IngressLimits.ForThisProcess();
         await using var flows = new FlowRegistry(time, ingressLimits);
         var context = new IngressContext(
-            carrier, flows, RelayBudget.ForMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes), ingressLimits, time,
+            carrier, flows, RelayBudget.ForMemory(memory), ingressLimits, time,
             loggers.CreateLogger("Aggregator.Gateway.Ingress"));
 
         var warnings = new List<Warning>();
@@ -84,7 +98,7 @@ internal static class GatewayDaemon
         {
             await StartHostAsync(host, cancellationToken);
             await using var ingress = await IngressSet.StartAsync(config.Ingress, context, warnings, cancellationToken);
-            var status = new StatusReader(config, node, host, carrier, flows, warnings, time);
+            var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings, time);
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
             traffic.Start();
             using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic), time);

@@ -24,7 +24,13 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
 
     private const int KeepAliveProbes = 3;
 
-    private readonly VpsNames _names = new(limits, time);
+    private VpsNames _names = new(limits, time);
+
+    /// <summary>Told of each connection that came about; null: the kernel's own path manager sees to them, or nobody.</summary>
+    internal IConnectionPaths? Paths { get; init; }
+
+    /// <summary>The same over other WANs; names are looked up for both.</summary>
+    internal VpsConnector Over(IWanSelector others) => new(others, limits, time, logger) { Paths = Paths, _names = _names };
 
     /// <summary>The VPS's addresses, best first.</summary>
     /// <exception cref="IOException">None is known.</exception>
@@ -46,7 +52,9 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
             {
                 try
                 {
-                    return await WithinAsync(token => complete(connected.Socket, connected.Path, token), ending.Token);
+                    T made = await WithinAsync(token => complete(connected.Socket, connected.Path, token), ending.Token);
+                    Paths?.Keep(connected.Socket, connected.Path);
+                    return made;
                 }
                 catch (Exception e) when (e is IOException or AuthenticationException or SocketException)
                 {

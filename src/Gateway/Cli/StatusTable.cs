@@ -18,6 +18,11 @@ internal static class StatusTable
             Links(status),
             new Markup(Traffic(status)),
         };
+        if (status.Trunk is { } trunk)
+        {
+            rows.Add(Lanes(trunk));
+        }
+
         rows.AddRange(status.Warnings.Select(w => new Markup($"[yellow]warning[/] {w.Text.EscapeMarkup()} [grey]({w.Code.EscapeMarkup()})[/]")));
         return new Rows(rows);
     }
@@ -75,6 +80,39 @@ internal static class StatusTable
 
         return table;
     }
+
+    /// <summary>What each link's lane does at this moment.</summary>
+    private static Table Lanes(TrunkStatus trunk)
+    {
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumns("Lane", "State", "MPTCP");
+        foreach (string numeric in new[] { "RTT", "Rate up", "Down", "Up", "Share up", "Queued", "In flight", "Sent again", "Backups" })
+        {
+            table.AddColumn(new TableColumn(numeric).RightAligned());
+        }
+
+        foreach (TrunkLaneStatus lane in trunk.Lanes)
+        {
+            string colour = lane.State switch { "carrying" => "green", "standby" or "dialing" => "yellow", _ => "red" };
+            table.AddRow(
+                lane.Link.EscapeMarkup(),
+                $"[{colour}]{lane.State.EscapeMarkup()}[/]" + (lane.HasReason ? $" ({lane.Reason.EscapeMarkup()})" : ""),
+                (lane.HasMptcp ? lane.Mptcp : Unknown).EscapeMarkup(),
+                lane.HasRttMs ? Milliseconds(lane.RttMs) : Unknown,
+                lane.HasRateMbps ? Rate(lane.RateMbps) : Unknown,
+                lane.HasReceivedMbps ? Rate(lane.ReceivedMbps) : Unknown,
+                lane.HasSentMbps ? Rate(lane.SentMbps) : Unknown,
+                lane.HasShare ? lane.Share.ToString("P0", CultureInfo.InvariantCulture) : Unknown,
+                lane.HasQueueBytes ? Bytes(lane.QueueBytes) : Unknown,
+                lane.HasInFlightBytes ? Bytes(lane.InFlightBytes) : Unknown,
+                lane.HasResentBytes ? Bytes(lane.ResentBytes) : Unknown,
+                lane.HasBackups ? lane.Backups.ToString(CultureInfo.InvariantCulture) : Unknown);
+        }
+
+        return table;
+    }
+
+    private static string Rate(double mbps) => mbps.ToString(mbps < 10 ? "0.0 'Mbit/s'" : "0 'Mbit/s'", CultureInfo.InvariantCulture);
 
     private static string Traffic(GatewayStatus status)
     {

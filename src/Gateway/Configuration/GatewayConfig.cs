@@ -14,8 +14,14 @@ internal sealed record GatewayConfig
 
     internal IngressConfig Ingress { get; init; } = new();
 
-    /// <summary>As written: `trunk` or `mptcp`.</summary>
-    internal string Carrier { get; init; } = "mptcp";
+    /// <summary>One connection a WAN, scheduled by ourselves.</summary>
+    internal const string TrunkCarrier = "trunk";
+
+    /// <summary>One connection a flow, scheduled by the kernel.</summary>
+    internal const string MptcpCarrier = "mptcp";
+
+    /// <summary>As written: <see cref="TrunkCarrier"/> or <see cref="MptcpCarrier"/>.</summary>
+    internal string Carrier { get; init; } = MptcpCarrier;
 
     /// <summary>`tls` (default) or `none`: data connections authenticated but not encrypted, where the VPS allows it too.</summary>
     internal bool Encrypt { get; init; } = true;

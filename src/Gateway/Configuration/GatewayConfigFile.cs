@@ -35,7 +35,7 @@ internal static class GatewayConfigFile
             Lan = reader.List("lan", "[lan0]", Values.InterfaceName) ?? [],
             Wans = reader.Maps("wans", WanExample, ReadWan),
             Ingress = ReadIngress(reader),
-            Carrier = reader.Value("carrier", text => Values.OneOf(text, "trunk", "mptcp")) ?? defaults.Carrier,
+            Carrier = reader.Value("carrier", text => Values.OneOf(text, GatewayConfig.TrunkCarrier, GatewayConfig.MptcpCarrier)) ?? defaults.Carrier,
             Encrypt = reader.Value("cipher", text => Values.OneOf(text, "tls", "none")) is null or "tls",
             Dashboard = reader.Value("dashboard", Values.EndPoint),
             ProbeHttp = ReadProbe(reader),

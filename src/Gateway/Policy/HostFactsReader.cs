@@ -11,5 +11,9 @@ internal static class HostFactsReader
     internal static HostFacts Read(SysctlFiles files) => new(
         GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
         files.Read(SysctlName.Of("net.mptcp.enabled")) is not null,
-        files.Read(SysctlName.Of("net.ipv4.conf.all.rp_filter")) == "1");
+        files.Read(SysctlName.Of("net.ipv4.conf.all.rp_filter")) == "1",
+        // Kernels before 6.15 have no list and know both managers if they have pm_type.
+        files.Read(SysctlName.Of("net.mptcp.available_path_managers")) is { } managers
+            ? managers.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Contains("userspace")
+            : files.Read(SysctlName.Of("net.mptcp.pm_type")) is not null);
 }

@@ -44,7 +44,8 @@ internal static class HostPolicy
         {
             Routes = [.. routes],
             Rules = [.. rules],
-            Endpoints = input.Host.Mptcp ? Endpoints(input, warnings) : [],
+            // Lanes' paths are opened for each connection by itself; an endpoint would open more on every connection.
+            Endpoints = input.Host.Mptcp && !HasLanes(input) ? Endpoints(input, warnings) : [],
             MptcpLimits = input.Host.Mptcp ? new HostMptcpLimits(8, 8) : null,
             Sysctls = Sysctls(input),
             Tproxy = transparent ? tproxy : null,
@@ -195,12 +196,14 @@ internal static class HostPolicy
         {
             settings.AddRange([
                 new(SysctlName.Of("net.mptcp.enabled"), "1"),
-                // mptcpd may have left the user-space path manager, with which endpoints do nothing. path_manager is its name since 6.15.
-                new(SysctlName.Of("net.mptcp.pm_type"), "0"),
+                // Lanes open their paths themselves (1); for all else the kernel does it, by endpoints (0), also where mptcpd was before us.
+                // path_manager is its name since 6.15.
+                new(SysctlName.Of("net.mptcp.pm_type"), HasLanes(input) && input.Host.PathManagerByConnection ? "1" : "0"),
                 // Or one bad WAN switches MPTCP off in the whole namespace for an hour (Linux 6.12).
                 new(SysctlName.Of("net.mptcp.blackhole_timeout"), "0"),
                 // Data leaves a path without acknowledgements after two losses in place of four; it comes back with the first acknowledgement.
-                new(SysctlName.Of("net.mptcp.stale_loss_cnt"), "2"),
+                // A lane's bytes stay on their own WAN as long as they can: the trunk knows better where to send them again.
+                new(SysctlName.Of("net.mptcp.stale_loss_cnt"), HasLanes(input) ? "4" : "2"),
             ]);
         }
 
@@ -216,6 +219,8 @@ internal static class HostPolicy
 
         return [.. settings];
     }
+
+    private static bool HasLanes(PolicyInput input) => input.Config.Carrier == GatewayConfig.TrunkCarrier;
 
     /// <summary>Whole ticks at every CONFIG_HZ, so that the kernel reads back what was written.</summary>
     private const string NeighbourRetransmitMs = "200";

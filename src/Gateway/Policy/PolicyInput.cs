@@ -32,4 +32,5 @@ internal sealed record PolicyInput
 /// <param name="MemoryBytes">Of the host, or of the container's limit.</param>
 /// <param name="Mptcp">The kernel has MPTCP.</param>
 /// <param name="StrictReversePath">net.ipv4.conf.all.rp_filter is 1, which makes every interface strict that is not loose.</param>
-internal sealed record HostFacts(long MemoryBytes, bool Mptcp, bool StrictReversePath);
+/// <param name="PathManagerByConnection">The kernel has MPTCP's user-space path manager: subflows of one connection can be opened by themselves.</param>
+internal sealed record HostFacts(long MemoryBytes, bool Mptcp, bool StrictReversePath, bool PathManagerByConnection = false);

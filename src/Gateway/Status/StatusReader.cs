@@ -15,7 +15,8 @@ internal sealed class StatusReader(
     GatewayConfig config,
     NodeConnection node,
     HostController host,
-    MptcpCarrier carrier,
+    ICarrier carrier,
+    TrunkReader trunk,
     FlowRegistry flows,
     IReadOnlyList<Warning> startWarnings,
     TimeProvider time)
@@ -24,7 +25,7 @@ internal sealed class StatusReader(
 
     internal GatewayStatus Read()
     {
-        CarrierSample sample = carrier.Sample();
+        CarrierSample sample = trunk.Sample() ?? (carrier as MptcpCarrier)?.Sample() ?? CarrierSample.Read([], 0, 0);
         var status = new GatewayStatus
         {
             Version = ProductVersion.Text,
@@ -32,13 +33,15 @@ internal sealed class StatusReader(
             Node = Node(),
             Carrier = carrier.Name,
             Flows = new FlowCounts { Active = (ulong)flows.Active, Total = (ulong)flows.Total, Failed = (ulong)flows.Failed },
-            Pool = new PoolStatus { Ready = (uint)carrier.Pool.Ready, Dialing = (uint)carrier.Pool.Dialing },
+            Pool = carrier is MptcpCarrier { Pool: var pool } ? new PoolStatus { Ready = (uint)pool.Ready, Dialing = (uint)pool.Dialing } : null,
+            Trunk = trunk.Read(),
         };
         status.Links.AddRange(host.Snapshot.Links.Select(link => Link(link, sample)));
         status.HostSettings.AddRange(host.Report.Settings.Select(s => new HostSetting { Name = s.Name, Value = s.Value, Before = s.Before }));
         status.Warnings.AddRange(startWarnings);
         status.Warnings.AddRange(host.Report.Warnings.Select(w => new Warning { Code = w.Code, Text = w.Text }));
         AddOwnWarnings(status, sample);
+        TrunkReader.AddTo(status);
         return status;
     }
 
@@ -137,15 +140,6 @@ internal sealed class StatusReader(
     {
         AddListenerWarning(status, "socks", config.Ingress.Socks);
         AddListenerWarning(status, "http", config.Ingress.Http);
-        if (config.Carrier != carrier.Name)
-        {
-            status.Warnings.Add(new Warning
-            {
-                Code = "carrier-missing",
-                Text = $"this version has no carrier `{config.Carrier}`; flows go over `{carrier.Name}`",
-            });
-        }
-
         if (config.Dashboard is not null)
         {
             status.Warnings.Add(new Warning { Code = "dashboard-missing", Text = "this version has no dashboard; nothing listens there" });
@@ -160,7 +154,7 @@ internal sealed class StatusReader(
             });
         }
 
-        if (sample.FellBack > 0)
+        if (sample.FellBack > 0 && status.Trunk is null)
         {
             status.Warnings.Add(new Warning
             {

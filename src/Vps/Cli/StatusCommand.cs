@@ -67,6 +67,11 @@ internal static class StatusCommand
         else
         {
             output.Write(Draw(Gateways(status)));
+            foreach (var gateway in status.Gateways.Where(g => g.Trunk is { Lanes.Count: > 0 }))
+            {
+                output.WriteLine();
+                output.Write(Draw(Lanes(gateway)));
+            }
         }
 
         if (status.HostSettings.Count > 0)
@@ -105,6 +110,36 @@ internal static class StatusCommand
                 g.FlowsActive.ToString(CultureInfo.InvariantCulture),
                 Bytes(g.RxBytes),
                 Bytes(g.TxBytes),
+            ];
+            table.AddRow([.. cells.Select(Markup.Escape)]);
+        }
+
+        return table;
+    }
+
+    private static Table Lanes(GatewaySession gateway)
+    {
+        var table = new Table { Border = TableBorder.None };
+        foreach (string column in (string[])["LANE OF " + gateway.Name.ToUpperInvariant(), "STATE", "MPTCP", "FROM", "RTT", "RATE", "RECEIVES", "SENDS", "SHARE", "IN FLIGHT", "RESENT"])
+        {
+            table.AddColumn(new TableColumn(Markup.Escape(column)) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) });
+        }
+
+        foreach (var lane in gateway.Trunk.Lanes)
+        {
+            string[] cells =
+            [
+                lane.Link,
+                lane.State,
+                lane.HasMptcp ? lane.Mptcp : "-",
+                lane.HasRemote ? lane.Remote : "-",
+                lane.HasRttMs ? lane.RttMs.ToString("0.#", CultureInfo.InvariantCulture) + " ms" : "-",
+                lane.HasRateMbps ? lane.RateMbps.ToString("0.#", CultureInfo.InvariantCulture) + " Mbit/s" : "-",
+                lane.ReceivedMbps.ToString("0.#", CultureInfo.InvariantCulture) + " Mbit/s",
+                lane.SentMbps.ToString("0.#", CultureInfo.InvariantCulture) + " Mbit/s",
+                lane.HasShare ? lane.Share.ToString("P0", CultureInfo.InvariantCulture) : "-",
+                Bytes(lane.InFlightBytes),
+                Bytes(lane.ResentBytes),
             ];
             table.AddRow([.. cells.Select(Markup.Escape)]);
         }

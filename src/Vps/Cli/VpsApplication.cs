@@ -3,6 +3,7 @@ using Aggregator.Host;
 using Aggregator.Hosting;
 using Aggregator.Identity;
 using Aggregator.Relay;
+using Aggregator.Trunk;
 using Aggregator.Vps.Api;
 using Aggregator.Vps.Apply;
 using Aggregator.Vps.Configuration;
@@ -74,6 +75,9 @@ internal static class VpsApplication
         services.AddSingleton<FlowServer>();
         services.AddSingleton<SpeedRuns>();
         services.AddSingleton<SpeedServer>();
+        services.AddSingleton(TrunkBudget.ForMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        services.AddSingleton<TrunkRegistry>();
+        services.AddSingleton<TrunkServer>();
         services.AddSingleton<PortListener>();
         services.AddSingleton<EchoDesk>();
 

@@ -1,5 +1,6 @@
 using Aggregator.Vps.Egress;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Aggregator.Flows;
@@ -15,7 +16,7 @@ namespace Aggregator.Vps.Listener;
 
 /// <summary>
 /// The one port. accept → bounded by <see cref="Admission"/> → TLS (or the plain preface) within <see cref="HandshakeTime"/> → by ALPN
-/// to Kestrel (`h2`) or to the flow server (`aggregator/1`). Whoever is not known gets Kestrel's Pairing service and nothing else,
+/// to Kestrel (`h2`), the flow server (`aggregator/1`) or the trunks (`aggregator-trunk/1`). Whoever is not known gets Kestrel's Pairing service and nothing else,
 /// and whatever goes wrong before that ends in a close without a word.
 /// </summary>
 internal sealed class PortListener(
@@ -26,6 +27,7 @@ internal sealed class PortListener(
     PlainSessions plainSessions,
     FlowServer flows,
     SpeedServer speed,
+    TrunkServer trunks,
     KestrelHandoff kestrel,
     TimeProvider time,
     ILogger<PortListener> logger)
@@ -42,8 +44,8 @@ internal sealed class PortListener(
     /// <summary>No descriptors or memory: others may free some.</summary>
     private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
 
-    private readonly System.Net.Security.SslServerAuthenticationOptions _tls =
-        PinnedTls.ServerOptions(identity, PinnedTls.Grpc, PinnedTls.Lane, PinnedTls.Speed);
+    private readonly SslServerAuthenticationOptions _tls =
+        PinnedTls.ServerOptions(identity, PinnedTls.Grpc, PinnedTls.Lane, PinnedTls.TrunkLane, PinnedTls.Speed);
 
     private readonly FloodReport _floods = new(time, logger);
     private readonly TaskCompletionSource _lastEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -170,11 +172,12 @@ internal sealed class PortListener(
 
         IByteStream stream;
         KeyPin pin;
+        PlainConnectionKind? plain;
         try
         {
             using var limit = new CancellationTokenSource(HandshakeTime, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, limit.Token);
-            (stream, pin) = await IntroduceAsync(socket, either.Token);
+            (stream, pin, plain) = await IntroduceAsync(socket, either.Token);
         }
         catch (Exception e) when (e is IOException or AuthenticationException or OperationCanceledException)
         {
@@ -190,8 +193,10 @@ internal sealed class PortListener(
         }
 
         var connection = new LiveConnection(remote.Address, stream.Abort, socket);
-        bool test = stream is TlsByteStream { Tls: var t } && t.NegotiatedApplicationProtocol == PinnedTls.Speed;
-        if ((!test && stream is TlsByteStream other && other.Tls.NegotiatedApplicationProtocol != PinnedTls.Lane)
+        SslApplicationProtocol? spoken = (stream as TlsByteStream)?.Tls.NegotiatedApplicationProtocol;
+        bool test = spoken == PinnedTls.Speed;
+        bool isLane = plain == PlainConnectionKind.TrunkLane || spoken == PinnedTls.TrunkLane;
+        if ((!test && !isLane && spoken is not null && spoken != PinnedTls.Lane)
             || sessions.Enter(pin, connection) is not { } gateway)
         {
             logger.Turned(remote.Address, "its key is not paired, or it speaks no protocol of ours");
@@ -203,7 +208,9 @@ internal sealed class PortListener(
         Admission.AddKnown(remote.Address);
         try
         {
-            await (test ? speed.ServeAsync(stream, socket, pin, stopping) : flows.ServeAsync(stream, gateway, stopping));
+            await (test ? speed.ServeAsync(stream, socket, pin, stopping)
+                : isLane ? trunks.ServeAsync(stream, socket, gateway, stopping)
+                : flows.ServeAsync(stream, gateway, stopping));
         }
         finally
         {
@@ -213,7 +220,8 @@ internal sealed class PortListener(
     }
 
     /// <summary>Finds out who is there.</summary>
-    private async Task<(IByteStream Stream, KeyPin Pin)> IntroduceAsync(Socket socket, CancellationToken cancellationToken)
+    /// <returns>The kind where the connection has no cipher; TLS says it by ALPN.</returns>
+    private async Task<(IByteStream Stream, KeyPin Pin, PlainConnectionKind? Plain)> IntroduceAsync(Socket socket, CancellationToken cancellationToken)
     {
         if (config.Current.AllowPlain)
         {
@@ -224,13 +232,13 @@ internal sealed class PortListener(
                 byte[] preface = new byte[PlainPreface.Bytes];
                 await plain.ReadExactlyAsync(preface, cancellationToken);
                 return plainSessions.Accept(preface) is { } proven
-                    ? (plain, proven)
+                    ? (plain, proven, PlainPreface.KindOf(preface))
                     : throw new IOException("a preface that proves nothing");
             }
         }
 
         var tls = await TlsByteStream.AcceptAsync(socket, _tls, cancellationToken);
-        return (tls, PinnedTls.PeerPin(tls.Tls));
+        return (tls, PinnedTls.PeerPin(tls.Tls), null);
     }
 
     private async Task HandOverAsync(TlsByteStream tls, KeyPin pin, IPEndPoint remote, Admission.Place place, CancellationToken stopping)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Aggregator.Identity;
 using Aggregator.Relay;
+using Aggregator.Trunk;
 
 namespace Aggregator.Vps.Sessions;
 
@@ -18,6 +19,8 @@ internal sealed class LiveGateway(KeyPin pin, string name)
 
     private readonly Lock _lock = new();
     private readonly HashSet<LiveConnection> _connections = [];
+    private readonly HashSet<TrunkSession> _trunks = [];
+    private readonly HashSet<LaneLook> _lanes = [];
     private int _idle;
     private long _active;
     private long _total;
@@ -55,6 +58,18 @@ internal sealed class LiveGateway(KeyPin pin, string name)
             lock (_lock)
             {
                 return _connections.Count;
+            }
+        }
+    }
+
+    /// <summary>Its trunks: one, and the last one while that has not noticed its end.</summary>
+    internal TrunkSession[] Trunks
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _trunks];
             }
         }
     }
@@ -99,13 +114,62 @@ internal sealed class LiveGateway(KeyPin pin, string name)
         }
     }
 
+    internal void Add(TrunkSession trunk)
+    {
+        lock (_lock)
+        {
+            _trunks.Add(trunk);
+        }
+    }
+
+    internal void Remove(TrunkSession trunk)
+    {
+        lock (_lock)
+        {
+            _trunks.Remove(trunk);
+        }
+    }
+
+    internal void Add(LaneLook lane)
+    {
+        lock (_lock)
+        {
+            _lanes.Add(lane);
+        }
+    }
+
+    internal void Remove(LaneLook lane)
+    {
+        lock (_lock)
+        {
+            _lanes.Remove(lane);
+        }
+    }
+
+    /// <summary>Null: it has ended.</summary>
+    internal LaneLook? FindLane(TrunkSession trunk, uint id)
+    {
+        lock (_lock)
+        {
+            return _lanes.FirstOrDefault(l => l.Id == id && l.Trunk == trunk);
+        }
+    }
+
     /// <summary>Ends all it has open. Returns how many connections that were.</summary>
     internal int EndAll()
     {
         LiveConnection[] connections;
+        TrunkSession[] trunks;
         lock (_lock)
         {
             connections = [.. _connections];
+            trunks = [.. _trunks];
+        }
+
+        foreach (var trunk in trunks)
+        {
+            // Its streams are reset on both sides; nobody needs to wait for that.
+            _ = trunk.DisposeAsync().AsTask();
         }
 
         foreach (var connection in connections)

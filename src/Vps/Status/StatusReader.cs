@@ -53,6 +53,7 @@ internal sealed class StatusReader(
         session.FlowsActive = (ulong)live.FlowsActive;
         session.RxBytes = (ulong)live.FromGateway.Value;
         session.TxBytes = (ulong)live.ToGateway.Value;
+        session.Trunk = TrunkReader.Of(live);
         if (live.Control is { } control)
         {
             session.Connected = true;

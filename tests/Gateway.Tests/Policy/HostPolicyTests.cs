@@ -147,6 +147,22 @@ public sealed class HostPolicyTests
         state.MptcpLimits.ShouldBe(new HostMptcpLimits(8, 8));
     }
 
+    [Theory]
+    [InlineData(true, "1")]
+    [InlineData(false, "0")]
+    public void Lanes_open_their_paths_themselves_where_the_kernel_lets_them(bool byConnection, string pathManager)
+    {
+        var config = Home.Config with { Carrier = GatewayConfig.TrunkCarrier };
+        var input = Home.Input(Home.Up(Home.Links(config)), config);
+
+        var state = HostPolicy.Decide(input with { Host = Home.Facts with { PathManagerByConnection = byConnection } });
+
+        state.Endpoints.ShouldBeEmpty("an endpoint would open subflows on every connection");
+        Home.Lines(state, "sysctl").ShouldContain($"net.mptcp.pm_type = {pathManager}");
+        Home.Lines(state, "sysctl").ShouldContain("net.mptcp.stale_loss_cnt = 4");
+        state.Routes.ShouldBe(HostPolicy.Decide(Home.Input(Home.Up(Home.Links()))).Routes);
+    }
+
     [Fact]
     public void Without_MPTCP_in_the_kernel_the_rest_stays()
     {

@@ -1,0 +1,78 @@
+using System.Net;
+using System.Net.Sockets;
+using Aggregator.Flows;
+using Aggregator.Relay;
+using Aggregator.Trunk;
+using Aggregator.Vps.Egress;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Vps.Sessions;
+
+/// <summary>One session's flows: dial → answer → relay to the end. Each by itself; the session's end ends them all, dials under way too.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage(
+    "Design", "CA1001", Justification = "The source holds no timer and no handle; flows may look at it after the session's end.")]
+internal sealed class TrunkFlows(LiveGateway gateway, Dialer dialer, RelayBudget relays, ILogger logger) : ITrunkAcceptor
+{
+    private readonly CancellationTokenSource _ended = new();
+
+    public void Opened(TrunkStream stream, FlowTarget target, FlowClass flowClass) =>
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static s => _ = s.Flows.ServeAsync(s.Stream, s.Target), (Flows: this, Stream: stream, Target: target), preferLocal: false);
+
+    internal void End() => _ended.Cancel();
+
+    private async Task ServeAsync(TrunkStream stream, FlowTarget target)
+    {
+        try
+        {
+            await using (stream)
+            {
+                await CarryAsync(stream, target);
+            }
+        }
+        catch (IOException)
+        {
+            // The stream or its session ended meanwhile.
+        }
+        catch (OperationCanceledException)
+        {
+            // The session ended while it was dialled.
+        }
+        catch (Exception e)
+        {
+            logger.StreamFault(gateway.Name, e);
+        }
+    }
+
+    private async Task CarryAsync(TrunkStream stream, FlowTarget target)
+    {
+        if (!gateway.TryEnterFlow())
+        {
+            gateway.CountFailed();
+            stream.Reply(new FlowReply(OpenResult.Busy, null));
+            return;
+        }
+
+        try
+        {
+            DialResult dial = await dialer.DialAsync(target, _ended.Token);
+            logger.FlowAnswered(gateway.Name, target, dial.Result);
+            if (dial.Socket is not { } socket)
+            {
+                gateway.CountFailed();
+                stream.Reply(new FlowReply(dial.Result, null));
+                return;
+            }
+
+            await using var outside = new SocketByteStream(socket);
+            var local = (IPEndPoint)socket.LocalEndPoint!;
+            stream.Reply(new FlowReply(
+                OpenResult.Opened, local.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(local.Address.MapToIPv4(), local.Port) : local));
+            await StreamRelay.RunAsync(stream, outside, relays, gateway.FromGateway, gateway.ToGateway, _ended.Token);
+        }
+        finally
+        {
+            gateway.LeaveFlow();
+        }
+    }
+}
