@@ -7,6 +7,7 @@ var root = new RootCommand("Measures Aggregator against raw MPTCP, HAProxy and v
     RelayCommand.Create(),
     AggregationCommand.Create(),
     StormCommand.Create(),
+    TrunkCommand.Create(),
     GeneratorCommand.Create(),
 };
 try

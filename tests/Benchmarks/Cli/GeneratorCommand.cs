@@ -9,7 +9,7 @@ namespace Aggregator.Benchmarks.Cli;
 internal static class GeneratorCommand
 {
     internal static Command Create() =>
-        new("generator", "The load generator's server and client; the other commands start them.") { Server(), Bulk(), Echo(), Storm(), Http() };
+        new("generator", "The load generator's server and client; the other commands start them.") { Server(), Bulk(), Echo(), Storm(), Http(), Trace(), Requests(), Soak() };
 
     private static Argument<IPEndPoint> EndPoint(string name, string description) => new(name)
     {
@@ -85,6 +85,77 @@ internal static class GeneratorCommand
             Console.WriteLine(JsonSerializer.Serialize(await client.OpenAsync(parsed.GetValue(flows), most), Generator.Json));
             await Task.Delay(parsed.GetValue(idle), cancellationToken);
             Console.WriteLine(JsonSerializer.Serialize(await client.EchoAgainAsync(most), Generator.Json));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Trace()
+    {
+        Argument<IPEndPoint> target = EndPoint("target", "the server's address and port");
+        var kind = new Option<string>("--kind") { DefaultValueFactory = _ => "down", Description = "down or up" };
+        kind.AcceptOnlyFromAmong("down", "up");
+        var length = new Option<int>("--length-ms") { DefaultValueFactory = _ => 5000 };
+        var socks = new Option<string?>("--socks") { Description = "a SOCKS5 server's address and port" };
+        var command = new Command("trace", "One bulk stream; prints as JSON when its bytes came to the reader.") { target, kind, length, socks };
+        command.SetAction(parsed =>
+        {
+            IPEndPoint? proxy = parsed.GetValue(socks) is { } text ? IPEndPoint.Parse(text) : null;
+            TraceResult result = TraceClient.Run(
+                parsed.GetRequiredValue(target),
+                proxy,
+                parsed.GetValue(kind) == "up" ? LoadKind.TraceUp : LoadKind.Down,
+                TimeSpan.FromMilliseconds(parsed.GetValue(length)));
+            Console.WriteLine(JsonSerializer.Serialize(result, Generator.Json));
+        });
+        return command;
+    }
+
+    private static Command Requests()
+    {
+        Argument<IPEndPoint> target = EndPoint("target", "the echo server's address and port");
+        var count = new Option<int>("--count") { DefaultValueFactory = _ => 50 };
+        var pause = new Option<int>("--pause-ms") { DefaultValueFactory = _ => 50 };
+        var bytes = new Option<int>("--bytes") { DefaultValueFactory = _ => 1024 };
+        var socks = new Option<string?>("--socks") { Description = "a SOCKS5 server's address and port" };
+        var command = new Command("requests", "Small requests one after the other, each on a new stream; prints their times in ms as JSON.")
+        {
+            target, count, pause, bytes, socks,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            IPEndPoint? proxy = parsed.GetValue(socks) is { } text ? IPEndPoint.Parse(text) : null;
+            double[] times = await RequestClient.RunAsync(
+                parsed.GetRequiredValue(target),
+                proxy,
+                parsed.GetValue(count),
+                parsed.GetValue(bytes),
+                TimeSpan.FromMilliseconds(parsed.GetValue(pause)),
+                cancellationToken);
+            Console.WriteLine(JsonSerializer.Serialize(times, Generator.Json));
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command Soak()
+    {
+        Argument<IPEndPoint> target = EndPoint("target", "the echo server's address and port");
+        var tracks = new Option<int>("--tracks") { DefaultValueFactory = _ => 8 };
+        var length = new Option<int>("--length-ms") { DefaultValueFactory = _ => 60_000 };
+        var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+        var socks = new Option<string?>("--socks") { Description = "a SOCKS5 server's address and port" };
+        var command = new Command("soak", "Streams of random length whose echo is checked byte for byte; prints what became of them as JSON.")
+        {
+            target, tracks, length, seed, socks,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            IPEndPoint? proxy = parsed.GetValue(socks) is { } text ? IPEndPoint.Parse(text) : null;
+            var client = new SoakClient(parsed.GetRequiredValue(target), proxy, parsed.GetValue(seed));
+            SoakResult result = await client.RunAsync(
+                parsed.GetValue(tracks), TimeSpan.FromMilliseconds(parsed.GetValue(length)), cancellationToken);
+            Console.WriteLine(JsonSerializer.Serialize(result, Generator.Json));
             return 0;
         });
         return command;

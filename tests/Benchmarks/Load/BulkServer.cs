@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 
 namespace Aggregator.Benchmarks.Load;
 
@@ -48,11 +49,37 @@ internal static class BulkServer
                     }
                 }
 
+                if (request.Kind == LoadKind.TraceUp)
+                {
+                    Trace(socket, buffer, request.Window);
+                    return;
+                }
+
                 Measure(socket, buffer, request);
             }
             catch (SocketException)
             {
                 // The end of a download, or a client that went away: the client reports either.
+            }
+        }
+    }
+
+    private static void Trace(Socket socket, byte[] buffer, TimeSpan length)
+    {
+        var trace = new StreamTrace(TraceClient.BinMs, length);
+        bool reported = false;
+        int read;
+        while ((read = socket.Receive(buffer)) > 0)
+        {
+            trace.Add(read);
+            if (trace.IsOver && !reported)
+            {
+                byte[] report = JsonSerializer.SerializeToUtf8Bytes(trace.ToResult(), Generator.Json);
+                byte[] head = new byte[sizeof(int)];
+                BinaryPrimitives.WriteInt32BigEndian(head, report.Length);
+                socket.Send(head);
+                socket.Send(report);
+                reported = true;
             }
         }
     }

@@ -9,6 +9,9 @@ internal enum LoadKind : byte
 
     /// <summary>The server sends, the client measures.</summary>
     Down = 2,
+
+    /// <summary>The client sends, the server writes down when bytes came and reports it as JSON behind four bytes of length.</summary>
+    TraceUp = 3,
 }
 
 /// <summary>
@@ -37,7 +40,7 @@ internal readonly record struct LoadRequest(LoadKind Kind, TimeSpan WarmUp, Time
     internal static bool TryParse(ReadOnlySpan<byte> bytes, out LoadRequest request)
     {
         request = default;
-        if (bytes.Length < Size || BinaryPrimitives.ReadUInt16BigEndian(bytes) != Magic || bytes[2] is < 1 or > 2)
+        if (bytes.Length < Size || BinaryPrimitives.ReadUInt16BigEndian(bytes) != Magic || bytes[2] is < 1 or > 3)
         {
             return false;
         }

@@ -1,0 +1,35 @@
+using Aggregator.Benchmarks.Load;
+using Aggregator.Benchmarks.Networks;
+using Aggregator.Lab.Topology;
+
+namespace Aggregator.Benchmarks.Scenarios.Trunk;
+
+/// <summary>Random sets of lines: never below the best of them alone, and near the sum of all.</summary>
+internal static class RandomSetsRow
+{
+    internal static TrunkRow Row { get; } = new("sets", "random sets of 2 to 6 lines", [], RunAsync);
+
+    private static async Task<IReadOnlyList<TrunkFigure>> RunAsync(TrunkOptions options, CancellationToken cancellationToken)
+    {
+        var ofSum = new List<double>();
+        var ofBest = new List<double>();
+        for (int i = 0; i < options.Sets; i++)
+        {
+            LabSpec spec = TrunkLabs.Random(options.Seed + i);
+            bool down = i % 2 == 0;
+            await using TrunkBench bench = await TrunkBench.StartAsync(spec, options.Settings);
+            var alone = await bench.EachAloneAsync(down, options.Seconds(5, 3), _ => { }, cancellationToken);
+            TraceResult all = await bench.TraceAsync(down, options.Seconds(10, 4), cancellationToken);
+            ofSum.Add(all.SteadyMbps / alone.Values.Sum());
+            ofBest.Add(all.SteadyMbps / alone.Values.Max());
+            options.Progress($"set {options.Seed + i} {(down ? "down" : "up")} [{TrunkLabs.Describe(spec)}]: {all.SteadyMbps:0.0} of {alone.Values.Sum():0.0} = {ofSum[^1]:0.000}; of the best alone {ofBest[^1]:0.000}");
+        }
+
+        double worst = ofBest.Min(), median = TrunkBench.Median(ofSum);
+        return
+        [
+            new TrunkFigure("sets", $"{options.Sets} sets: lowest, together / best line alone", $"{worst:0.000}", "≥ 0.98", worst >= 0.98),
+            new TrunkFigure("sets", $"{options.Sets} sets: median, together / sum (lowest {ofSum.Min():0.000})", $"{median:0.000}", "≥ 0.93", median >= 0.93),
+        ];
+    }
+}
