@@ -30,6 +30,12 @@ internal readonly record struct LaneReading
     /// <summary>tcpi_delivery_rate; 0: none measured yet.</summary>
     internal long DeliveryRateBytesPerSecond { get; init; }
 
+    /// <summary>tcpi_pacing_rate: how quickly the kernel sends what waits; 0 where it does not tell.</summary>
+    internal long PacingRateBytesPerSecond { get; init; }
+
+    /// <summary>The lane's bytes travel over another WAN than its own (the kernel moved them to a backup subflow): it is fed only when no other lane is left.</summary>
+    internal bool OffOwnPath { get; init; }
+
     /// <summary>tcpi_snd_cwnd in bytes.</summary>
     internal long CongestionWindowBytes { get; init; }
 

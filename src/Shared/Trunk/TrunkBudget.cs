@@ -18,6 +18,8 @@ internal sealed class TrunkBudget
 
     internal TrunkBudget(long bytes) => Bytes = bytes;
 
+    internal BlockPool Pool { get; } = new();
+
     /// <summary>For receiving; as much again for sending.</summary>
     internal long Bytes { get; }
 

@@ -9,6 +9,12 @@ internal sealed record TrunkOptions
     /// <summary>Streams at a time; the gateway refuses more itself, the VPS answers "busy".</summary>
     internal int MaxStreams { get; init; } = 16_384;
 
+    /// <summary>How far a peer may send on a stream before anything was read of it.</summary>
+    internal long InitialWindowBytes { get; init; } = 256 * 1024;
+
+    /// <summary>1 Gbit/s over lanes that are half a second apart.</summary>
+    internal long MaxWindowBytes { get; init; } = 64L << 20;
+
     /// <summary>How long a session waits without any lane before it ends with its streams.</summary>
     internal TimeSpan LanelessTime { get; init; } = TimeSpan.FromSeconds(30);
 }

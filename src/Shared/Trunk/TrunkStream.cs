@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Aggregator.Flows;
 using Aggregator.Relay;
 
@@ -9,38 +10,165 @@ namespace Aggregator.Trunk;
 /// </summary>
 internal sealed class TrunkStream : IByteStream
 {
-    internal TrunkStream(TrunkSession session, uint id, FlowClass flowClass)
+    private readonly TaskCompletionSource<FlowReply> _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Waiter _reader = new(keepsSignal: false);
+    private readonly Waiter _writer = new(keepsSignal: false);
+    private string? _broken;
+
+    internal TrunkStream(TrunkSession session, EngineStream engine)
     {
         Session = session;
-        Id = id;
-        FlowClass = flowClass;
+        Engine = engine;
     }
 
     internal TrunkSession Session { get; }
 
-    internal uint Id { get; }
+    internal uint Id => Engine.Id;
 
-    internal FlowClass FlowClass { get; }
+    internal FlowClass FlowClass => Engine.FlowClass;
+
+    internal EngineStream Engine { get; }
 
     /// <summary>
     /// The VPS's answer. Never faults: a stream that ended before it was answered gives <see cref="OpenResult.NoCarrier"/>. There is no time limit here.
     /// After anything but <see cref="OpenResult.Opened"/> the stream is of no more use: dispose it.
     /// </summary>
-    internal Task<FlowReply> Opened => throw new NotImplementedException();
+    internal Task<FlowReply> Opened => _opened.Task;
 
     /// <summary>The VPS's answer to the open, once. Anything but <see cref="OpenResult.Opened"/> ends the stream in good order.</summary>
-    internal void Reply(FlowReply reply) => throw new NotImplementedException();
+    internal void Reply(FlowReply reply)
+    {
+        if (reply.Result != OpenResult.Opened)
+        {
+            _broken = "The stream was refused.";
+        }
 
-    public ValueTask WaitToReadAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+        Session.Reply(this, reply);
+    }
 
-    public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask WaitToReadAsync(CancellationToken cancellationToken)
+    {
+        lock (Session.Gate)
+        {
+            return Engine.IsReadable || _broken is not null ? ValueTask.CompletedTask : Wait(_reader, cancellationToken);
+        }
+    }
 
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        int count = TryRead(buffer);
+        return count >= 0 ? new ValueTask<int>(count) : ReadLaterAsync(buffer, cancellationToken);
+    }
 
-    public ValueTask CompleteWritesAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        int count = Session.Write(this, buffer.Span);
+        return count == buffer.Length ? ValueTask.CompletedTask : WriteRestAsync(buffer[count..], cancellationToken);
+    }
 
-    public void Abort() => throw new NotImplementedException();
+    public ValueTask CompleteWritesAsync(CancellationToken cancellationToken)
+    {
+        Session.Finish(this);
+        return ValueTask.CompletedTask;
+    }
 
-    /// <summary>Aborts unless both directions have ended in good order.</summary>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    public void Abort() => Session.Abort(this);
+
+    /// <summary>Aborts unless both directions have ended in good order; bytes that were written before are still delivered then.</summary>
+    public ValueTask DisposeAsync()
+    {
+        Session.Dispose(this);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Under the lock, as all below.</summary>
+    internal void SignalReader() => _reader.Signal();
+
+    internal void SignalWriter() => _writer.Signal();
+
+    internal void SetAnswer(FlowReply reply) => _opened.TrySetResult(reply);
+
+    internal void SetBroken(string reason)
+    {
+        _broken ??= reason;
+        _reader.Signal();
+        _writer.Signal();
+        _opened.TrySetResult(new FlowReply(OpenResult.NoCarrier, null));
+    }
+
+    internal void ThrowIfBroken()
+    {
+        if (_broken is { } reason)
+        {
+            throw new IOException(reason);
+        }
+    }
+
+    private int TryRead(Memory<byte> buffer)
+    {
+        lock (Session.Gate)
+        {
+            ThrowIfBroken();
+            return Session.ReadLocked(this, buffer.Span);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> ReadLaterAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await WaitToReadAsync(cancellationToken);
+            int count = TryRead(buffer);
+            if (count >= 0)
+            {
+                return count;
+            }
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WriteRestAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        while (buffer.Length > 0)
+        {
+            await WaitToWriteAsync(cancellationToken);
+            buffer = buffer[Session.Write(this, buffer.Span)..];
+        }
+    }
+
+    private ValueTask WaitToWriteAsync(CancellationToken cancellationToken)
+    {
+        lock (Session.Gate)
+        {
+            // There may have come room since the write was refused; then nobody would signal.
+            return Engine.WantsToWrite && _broken is null ? Wait(_writer, cancellationToken) : ValueTask.CompletedTask;
+        }
+    }
+
+    private ValueTask Wait(Waiter waiter, CancellationToken cancellationToken)
+    {
+        var wait = waiter.Arm();
+        if (cancellationToken.CanBeCanceled)
+        {
+            if (cancellationToken.IsCancellationRequested)
+            {
+                waiter.Cancel(cancellationToken);
+                return wait;
+            }
+
+            waiter.SetCancellation(cancellationToken.UnsafeRegister(
+                static (state, token) =>
+                {
+                    var (stream, waiter) = ((TrunkStream, Waiter))state!;
+                    lock (stream.Session.Gate)
+                    {
+                        waiter.Cancel(token);
+                    }
+                },
+                (this, waiter)));
+        }
+
+        return wait;
+    }
 }

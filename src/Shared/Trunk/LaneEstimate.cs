@@ -1,0 +1,144 @@
+namespace Aggregator.Trunk;
+
+/// <summary>
+/// What a lane can do, from the kernel's figures and from when the peer's trunk acknowledged what was handed to it. Times in microseconds.
+/// The kernel's congestion control decides how much goes through a lane; the rate here only says how long things take.
+/// Not safe for several threads.
+/// </summary>
+internal sealed class LaneEstimate
+{
+    /// <summary>What a lane that never carried anything is taken for: ten segments a round trip (RFC 6928).</summary>
+    private const double InitialWindowBytes = 10 * 1400;
+
+    private const long DefaultRttUs = 50_000;
+
+    /// <summary>Rates are smoothed over so many round trips, and over <see cref="MinSmoothingUs"/> at least: single samples jump by half.</summary>
+    private const double SmoothingRtts = 2;
+
+    private const long MinSmoothingUs = 60_000;
+
+    /// <summary>The part of the frames that should be there when we expect them. The rest is what losses cost a lane.</summary>
+    private const double LatenessQuantile = 0.85;
+
+    private LaneReading _reading;
+    private bool _hasReading;
+    private long _readAtUs;
+    private long _writtenSinceReading;
+    private long _progressAtUs;
+    private bool _delayKnown;
+    private double _delayUs;
+    private double _deviationUs;
+    private double _latenessUs;
+
+    /// <summary>The last reading; the default where there was none.</summary>
+    internal ref readonly LaneReading Reading => ref _reading;
+
+    internal long ReadAtUs => _readAtUs;
+
+    /// <summary>Bytes a second. Never 0.</summary>
+    internal double RateBytesPerSecond { get; private set; } = InitialWindowBytes * 1e6 / DefaultRttUs;
+
+    /// <summary>False: <see cref="RateBytesPerSecond"/> is only a guess from the initial window.</summary>
+    internal bool IsRateKnown { get; private set; }
+
+    internal double RttUs => _reading.Rtt > TimeSpan.Zero ? _reading.Rtt.TotalMicroseconds : DefaultRttUs;
+
+    internal bool IsDelayKnown => _delayKnown;
+
+    /// <summary>From the hand-over to the acknowledgement by the peer's trunk, without the wait in our kernel's queue.</summary>
+    internal double DelayUs => _delayKnown ? _delayUs : RttUs;
+
+    internal double DeviationUs => _delayKnown ? _deviationUs : RttUs / 2;
+
+    /// <summary>What the slower part of the frames takes on top.</summary>
+    internal double LatenessUs => _latenessUs;
+
+    /// <summary>When the peer's kernel last acknowledged something new, or when there was nothing to acknowledge.</summary>
+    internal long KernelProgressAtUs => _progressAtUs;
+
+    internal void Read(in LaneReading reading, long nowUs)
+    {
+        bool first = !_hasReading;
+        long elapsed = first ? 0 : nowUs - _readAtUs;
+        if (first || reading.AcknowledgedBytes != _reading.AcknowledgedBytes || reading.InFlightBytes == 0)
+        {
+            _progressAtUs = nowUs;
+        }
+
+        _hasReading = true;
+        _reading = reading;
+        _readAtUs = nowUs;
+        _writtenSinceReading = 0;
+        double sample = reading.DeliveryRateBytesPerSecond;
+        if (sample <= 0)
+        {
+            if (!IsRateKnown)
+            {
+                RateBytesPerSecond = InitialWindowBytes * 1e6 / Math.Max(RttUs, 1000);
+            }
+
+            return;
+        }
+
+        bool busy = reading.UnsentBytes > 0 || reading.InFlightBytes * 4 > reading.CongestionWindowBytes * 3;
+        if (!IsRateKnown)
+        {
+            IsRateKnown = true;
+            RateBytesPerSecond = sample;
+        }
+        else if (sample > RateBytesPerSecond || busy)
+        {
+            // Idle lanes keep their rate: a small sample says only that there was little to deliver.
+            double gain = Math.Min(1, elapsed / Math.Max(MinSmoothingUs, SmoothingRtts * RttUs));
+            if (sample > 1.5 * RateBytesPerSecond)
+            {
+                // The start: it doubles each round trip.
+                gain = Math.Min(1, 4 * gain);
+            }
+
+            RateBytesPerSecond += gain * (sample - RateBytesPerSecond);
+        }
+    }
+
+    /// <summary>For lanes whose kernel tells nothing.</summary>
+    internal void SetRate(double bytesPerSecond)
+    {
+        RateBytesPerSecond = bytesPerSecond;
+        IsRateKnown = true;
+    }
+
+    internal void Written(int bytes) => _writtenSinceReading += bytes;
+
+    /// <summary>Handed over and not on the wire, as far as known.</summary>
+    internal double QueueBytes(long nowUs) =>
+        Math.Max(0, _reading.UnsentBytes + _writtenSinceReading - (RateBytesPerSecond * Math.Max(0, nowUs - _readAtUs) / 1e6));
+
+    internal double QueueUs(long nowUs) => QueueBytes(nowUs) * 1e6 / RateBytesPerSecond;
+
+    /// <summary>How long until something written now arrives, typically.</summary>
+    internal double ArrivalUs(long nowUs) => QueueUs(nowUs) + DelayUs;
+
+    /// <summary>A frame was acknowledged.</summary>
+    /// <param name="tookUs">From the hand-over on.</param>
+    /// <param name="queueUs">The wait in the kernel's queue that was expected then.</param>
+    internal void Acknowledged(double tookUs, double queueUs)
+    {
+        double sample = Math.Max(0, tookUs - queueUs);
+        if (!_delayKnown)
+        {
+            _delayKnown = true;
+            _delayUs = sample;
+            _deviationUs = sample / 4;
+            return;
+        }
+
+        double error = sample - _delayUs;
+
+        // RFC 6298's gains, over a few frames each; what comes quicker than thought is believed sooner than what comes late.
+        _delayUs += error * (error < 0 ? 1.0 / 16 : 1.0 / 64);
+        _deviationUs += (Math.Abs(error) - _deviationUs) / 32;
+        double step = Math.Max(500, _delayUs / 32);
+        double excess = error - _latenessUs;
+        _latenessUs = Math.Max(0, _latenessUs + (excess > 0 ? step * LatenessQuantile : -step * (1 - LatenessQuantile)));
+    }
+}

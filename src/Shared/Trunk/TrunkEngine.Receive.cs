@@ -1,0 +1,406 @@
+using System.Buffers.Binary;
+using Aggregator.Flows;
+
+namespace Aggregator.Trunk;
+
+/// <content>What comes in.</content>
+internal sealed partial class TrunkEngine : IFrameSink
+{
+    /// <summary>Opens overtake each other by what is under way on other lanes; numbers that leave more holes than this were never a gateway's.</summary>
+    private const int MaxIdHoles = 4096;
+
+    /// <summary>Numbers of streams that were ever opened here (VPS).</summary>
+    private IntervalSet _seenIds;
+
+    private EngineLane? _receiving;
+    private long _nowUs;
+
+    /// <summary>Bytes came on a lane.</summary>
+    /// <exception cref="TrunkProtocolException">They are not what the protocol allows.</exception>
+    internal void Received(EngineLane lane, ReadOnlySpan<byte> bytes, long nowUs)
+    {
+        if (lane.IsGone)
+        {
+            return;
+        }
+
+        _receiving = lane;
+        _nowUs = nowUs;
+        lane.Parser.Parse(bytes, this);
+        _isActive = true;
+        if (_best is { } best && IsFirstAckDue(nowUs))
+        {
+            _events.LaneHasWork(best);
+        }
+    }
+
+    void IFrameSink.OnData(in TrunkFrame frame, long offset, ReadOnlySpan<byte> bytes)
+    {
+        var lane = _receiving!;
+        lane.ReceivedPayloadBytes += bytes.Length;
+        lane.ReceivedRate.Add(bytes.Length, _nowUs);
+        _ackBytes += bytes.Length;
+        if (Find(frame.Stream) is not { } stream)
+        {
+            return;
+        }
+
+        long end = offset + bytes.Length;
+        if (end > stream.Granted)
+        {
+            throw new TrunkProtocolException($"stream {frame.Stream}: {end} bytes, {stream.Granted} were allowed", endsSession: true);
+        }
+
+        if (stream.EndsAt >= 0 && end > stream.EndsAt)
+        {
+            throw new TrunkProtocolException($"stream {frame.Stream}: bytes behind its end", endsSession: true);
+        }
+
+        stream.LaneBits |= 1UL << (int)(lane.Id & 63);
+        bool wasReadable = stream.UnreadBytes > 0;
+        long held = stream.ReceiveHeldBytes;
+        long ahead = stream.Ahead.Bytes;
+        long added = stream.Receive(offset, bytes);
+        DuplicateBytes += bytes.Length - added;
+        ReorderBytes += stream.Ahead.Bytes - ahead;
+        MaxReorderBytes = Math.Max(MaxReorderBytes, ReorderBytes);
+        _budget.AddReceived(stream.ReceiveHeldBytes - held);
+        if (!wasReadable && stream.UnreadBytes > 0)
+        {
+            _events.Readable(stream);
+        }
+
+        if (_budget.ReceiveBytes > _budget.Bytes)
+        {
+            ResetLargest();
+        }
+    }
+
+    void IFrameSink.OnDataEnd(in TrunkFrame frame)
+    {
+        Count();
+        if (!frame.IsFin || Find(frame.Stream) is not { } stream)
+        {
+            return;
+        }
+
+        if (!stream.TrySetEnd(frame.Value + frame.Length))
+        {
+            throw new TrunkProtocolException($"stream {frame.Stream}: two different ends", endsSession: true);
+        }
+
+        if (stream.IsAllRead)
+        {
+            _events.Readable(stream);
+            RemoveIfDone(stream);
+        }
+    }
+
+    void IFrameSink.OnControl(in TrunkFrame frame, ReadOnlySpan<byte> body)
+    {
+        if (frame.IsCounted)
+        {
+            Count();
+        }
+
+        switch (frame.Type)
+        {
+            case TrunkFrameType.Open:
+                OnOpen(frame, body);
+                break;
+            case TrunkFrameType.Reply:
+                OnReply(frame, body);
+                break;
+            case TrunkFrameType.Reset:
+                OnReset(frame);
+                break;
+            case TrunkFrameType.Credit:
+                if (Find(frame.Stream) is { } stream && frame.Value > stream.SendLimit)
+                {
+                    stream.SendLimit = frame.Value;
+                    TellWriter(stream);
+                }
+
+                break;
+            case TrunkFrameType.Role:
+                if (_role == TrunkRole.Gateway)
+                {
+                    throw new TrunkProtocolException("roles are the gateway's to give", endsSession: true);
+                }
+
+                if (FindLane(frame.Stream) is { } lane)
+                {
+                    lane.Role = (LaneRole)frame.Flags;
+                    Rank(_nowUs);
+                    WakeAll();
+                }
+
+                break;
+            case TrunkFrameType.Goodbye:
+                _events.PeerLeft(frame.Flags == (byte)GoodbyeCode.Closed ? GoodbyeCode.Closed : GoodbyeCode.ProtocolError);
+                break;
+            case TrunkFrameType.Ack:
+                for (int i = 0; i < body.Length; i += TrunkFrame.AckEntryBytes)
+                {
+                    OnAck(BinaryPrimitives.ReadUInt32BigEndian(body[i..]), BinaryPrimitives.ReadInt64BigEndian(body[(i + 4)..]));
+                }
+
+                break;
+            case TrunkFrameType.Ping:
+                _receiving!.PingToAnswer = (ulong)frame.Value;
+                _events.LaneHasWork(_receiving);
+                break;
+            case TrunkFrameType.Pong:
+                OnPong(_receiving!, frame.Value);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private EngineLane? FindLane(uint id)
+    {
+        foreach (var lane in _lanes)
+        {
+            if (lane.Id == id)
+            {
+                return lane;
+            }
+        }
+
+        return null;
+    }
+
+    private void Count()
+    {
+        _receiving!.ReceivedCount++;
+        _ackVersion++;
+    }
+
+    /// <summary>The stream with this number; null: it is over. Data may overtake its open: then the stream begins here.</summary>
+    private EngineStream? Find(uint id)
+    {
+        if (_streams.TryGetValue(id, out var stream))
+        {
+            return stream;
+        }
+
+        if (_role == TrunkRole.Gateway)
+        {
+            return id == 0 || id > _lastStreamId
+                ? throw new TrunkProtocolException($"stream {id} was never opened", endsSession: true)
+                : null;
+        }
+
+        return IsNew(id) ? Begin(id) : null;
+    }
+
+    /// <summary>Notes the number.</summary>
+    private bool IsNew(uint id)
+    {
+        if (id == 0)
+        {
+            throw new TrunkProtocolException("stream 0", endsSession: true);
+        }
+
+        if (_seenIds.Add(id, id + 1L) == 0)
+        {
+            return false;
+        }
+
+        return _seenIds.Count <= MaxIdHoles
+            ? true
+            : throw new TrunkProtocolException("stream numbers with too many holes", endsSession: true);
+    }
+
+    /// <summary>A new stream at the VPS; null: it was answered "busy".</summary>
+    private EngineStream? Begin(uint id)
+    {
+        if (_streams.Count < _options.MaxStreams)
+        {
+            return Add(id, FlowClass.Default, _nowUs);
+        }
+
+        var refused = new EngineStream(id, FlowClass.Default, _budget.Pool) { Answer = new FlowReply(OpenResult.Busy, null), IsAnswered = true };
+        refused.Drop();
+        Push(new Outgoing(TrunkFrameType.Reply, id, 0, 0, 0, refused), _nowUs);
+        return null;
+    }
+
+    private void OnOpen(in TrunkFrame frame, ReadOnlySpan<byte> body)
+    {
+        if (_role == TrunkRole.Gateway)
+        {
+            throw new TrunkProtocolException("the VPS opens no streams", endsSession: true);
+        }
+
+        var target = ReadTarget(body);
+        if (!_streams.TryGetValue(frame.Stream, out var stream))
+        {
+            stream = IsNew(frame.Stream) ? Begin(frame.Stream) : null;
+        }
+
+        if (stream is null || stream.IsOpen)
+        {
+            return;
+        }
+
+        stream.IsOpen = true;
+        stream.FlowClass = (FlowClass)frame.Flags;
+        stream.Target = target;
+        stream.SendLimit = Math.Max(stream.SendLimit, frame.Value);
+        _events.Opened(stream);
+    }
+
+    private static FlowTarget ReadTarget(ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            if (body.Length > FlowProtocol.OpenHeaderBytes)
+            {
+                var header = FlowProtocol.ReadOpenHeader(body);
+                if (body.Length == FlowProtocol.OpenHeaderBytes + header.TargetBytes)
+                {
+                    return FlowProtocol.ReadTarget(header, body[FlowProtocol.OpenHeaderBytes..]);
+                }
+            }
+        }
+        catch (FlowProtocolException e)
+        {
+            throw new TrunkProtocolException("an open: " + e.Message, endsSession: true);
+        }
+
+        throw new TrunkProtocolException("an open whose target has another length than it says", endsSession: true);
+    }
+
+    private void OnReply(in TrunkFrame frame, ReadOnlySpan<byte> body)
+    {
+        if (_role == TrunkRole.Vps)
+        {
+            throw new TrunkProtocolException("the gateway answers no opens", endsSession: true);
+        }
+
+        FlowReply reply;
+        try
+        {
+            reply = FlowProtocol.ReadReply(body);
+        }
+        catch (FlowProtocolException e)
+        {
+            throw new TrunkProtocolException("a reply: " + e.Message, endsSession: true);
+        }
+
+        if (Find(frame.Stream) is not { IsAnswered: false } stream)
+        {
+            return;
+        }
+
+        stream.IsAnswered = true;
+        stream.IsOpen = true;
+        stream.Answer = reply;
+        stream.SendLimit = Math.Max(stream.SendLimit, frame.Value);
+        _events.Answered(stream, reply);
+        if (reply.Result == OpenResult.Opened)
+        {
+            TellWriter(stream);
+        }
+        else
+        {
+            Remove(stream);
+            _events.Broken(stream, StreamBreak.Aborted);
+        }
+    }
+
+    private void OnReset(in TrunkFrame frame)
+    {
+        if (_streams.TryGetValue(frame.Stream, out var stream))
+        {
+            bool told = _role == TrunkRole.Gateway || stream.IsOpen;
+            Remove(stream);
+            if (told)
+            {
+                _events.Broken(stream, frame.Flags == (byte)StreamBreak.OutOfMemory ? StreamBreak.OutOfMemory : StreamBreak.Aborted);
+            }
+        }
+        else if (_role == TrunkRole.Vps)
+        {
+            // It overtook its open: that will find the number used.
+            IsNew(frame.Stream);
+        }
+        else
+        {
+            Find(frame.Stream);
+        }
+    }
+
+    private void OnAck(uint laneId, long count)
+    {
+        if (FindLane(laneId) is not { } lane || count <= lane.AcknowledgedCount)
+        {
+            // Of a lane that is gone, or old: acknowledgements come over several lanes.
+            return;
+        }
+
+        if (count > lane.SentCount)
+        {
+            throw new TrunkProtocolException($"lane {laneId}: {count} frames acknowledged, {lane.SentCount} were sent", endsSession: true);
+        }
+
+        while (lane.AcknowledgedCount < count)
+        {
+            var sent = lane.Sent.Dequeue();
+            lane.AcknowledgedCount++;
+            lane.Estimate.Acknowledged(_nowUs - sent.SentAtUs, sent.QueueUs);
+            if (sent.Content is { Type: TrunkFrameType.Data, Stream: { } stream })
+            {
+                long length = sent.Content.End - sent.Content.Start;
+                lane.OutstandingBytes = Math.Max(0, lane.OutstandingBytes - length);
+                lane.AcknowledgedPayloadBytes += length;
+                if (!stream.IsGone)
+                {
+                    Delivered(stream, sent.Content.Start, sent.Content.End);
+                }
+            }
+        }
+
+        lane.ProgressAtUs = _nowUs;
+        if (lane.StalledSinceUs is not null)
+        {
+            Unstall(lane);
+        }
+    }
+
+    private void Delivered(EngineStream stream, long start, long end)
+    {
+        long before = stream.DeliveredTo;
+        long added = stream.SetDelivered(start, end);
+        DeliveredBytes += added;
+        _sendBytes -= Math.Min(stream.DeliveredTo, stream.WriteEnd) - Math.Min(before, stream.WriteEnd);
+        if (stream.Waiting.IsEmpty)
+        {
+            Unqueue(stream);
+        }
+
+        TellWriter(stream);
+        RemoveIfDone(stream);
+    }
+
+    /// <summary>The memory is used up: whoever holds most of it goes, so that the others can go on.</summary>
+    private void ResetLargest()
+    {
+        EngineStream? largest = null;
+        foreach (var stream in _streams.Values)
+        {
+            if (largest is null || stream.ReceiveHeldBytes > largest.ReceiveHeldBytes)
+            {
+                largest = stream;
+            }
+        }
+
+        if (largest is not null)
+        {
+            Reset(largest, StreamBreak.OutOfMemory, _nowUs);
+            _events.Broken(largest, StreamBreak.OutOfMemory);
+        }
+    }
+}

@@ -1,0 +1,420 @@
+using Aggregator.Flows;
+
+namespace Aggregator.Trunk;
+
+/// <content>What goes out.</content>
+internal sealed partial class TrunkEngine
+{
+    /// <summary>Frames that wait on one lane, and frames under way on it: what a peer that never reads or never acknowledges can make us hold.</summary>
+    internal const int MaxQueuedFrames = 65_536;
+
+    /// <summary>Lanes are ranked anew at most so often; their queues change within milliseconds.</summary>
+    private const long RankAgainUs = 500;
+
+    /// <summary>Acknowledgements on the quickest lane, unless so many bytes came in between; the second lane repeats them less often.</summary>
+    private const long AckEveryUs = 1_000;
+    private const long AckEveryBytes = 256 * 1024;
+    private const long AckSecondEveryUs = 5_000;
+
+    /// <summary>A lane with work but no room asks again when half of what it may have waiting is sent, within these bounds.</summary>
+    private const long MinWaitUs = 500;
+    private const long MaxWaitUs = 20_000;
+
+    /// <summary>A lane that left everything to quicker ones.</summary>
+    private const long DeclinedWaitUs = 1_500;
+
+    /// <summary>What a stream sends before it counts as bulk, and what it gets back a second: pages and commands, not downloads.</summary>
+    private const double QuickBytes = 64 * 1024;
+
+    /// <summary>Small flows may exceed a lane's feed limit by this much, so that bulk does not hold them up.</summary>
+    private const long QuickExtraBytes = 64 * 1024;
+
+    private readonly List<EngineStream> _quick = [];
+    private readonly List<EngineStream> _bulk = [];
+    private int _nextBulk;
+    private int _nextQuick;
+
+    private long _ackVersion;
+    private long _ackBytes;
+    private long _firstAckVersion;
+    private long _firstAckAtUs;
+    private long _secondAckVersion;
+    private long _secondAckAtUs;
+
+    /// <summary>The peer's counts that we know are old once they are told: one more acknowledgement each.</summary>
+    private bool IsFirstAckDue(long nowUs) =>
+        _firstAckVersion != _ackVersion && (nowUs - _firstAckAtUs >= AckEveryUs || _ackBytes >= AckEveryBytes);
+
+    private bool IsSecondAckDue(long nowUs) => _secondAckVersion != _ackVersion && nowUs - _secondAckAtUs >= AckSecondEveryUs;
+
+    /// <summary>Builds what the lane should write next. Written or not, it counts as sent: a lane that cannot write has to be removed.</summary>
+    /// <returns>The bytes put into <paramref name="buffer"/>; 0: nothing now, <see cref="ITrunkEvents.LaneHasWork"/> will tell.</returns>
+    internal int Fill(EngineLane lane, Span<byte> buffer, long nowUs)
+    {
+        if (lane.IsGone)
+        {
+            return 0;
+        }
+
+        if (nowUs - _rankedAtUs > RankAgainUs)
+        {
+            Rank(nowUs);
+        }
+
+        lane.WakeAtUs = 0;
+        int used = FillAck(lane, buffer, nowUs);
+        used += FillPings(lane, buffer[used..]);
+        while (lane.Urgent.Count > 0)
+        {
+            int written = WriteUrgent(lane, buffer[used..], nowUs);
+            if (written < 0)
+            {
+                break;
+            }
+
+            used += written;
+        }
+
+        if (TakesPart(lane) && lane.Sent.Count < MaxQueuedFrames)
+        {
+            used += FillData(lane, buffer[used..], used, nowUs);
+        }
+
+        lane.Estimate.Written(used);
+        return used;
+    }
+
+    private int FillAck(EngineLane lane, Span<byte> buffer, long nowUs)
+    {
+        bool first = lane == _best && IsFirstAckDue(nowUs);
+        bool second = lane == _second && IsSecondAckDue(nowUs);
+        if (!first && !second)
+        {
+            return 0;
+        }
+
+        int length = 0;
+        foreach (var other in _lanes)
+        {
+            if (other.ReceivedCount > 0 && length < TrunkFrame.MaxAckEntries * TrunkFrame.AckEntryBytes)
+            {
+                var entry = buffer.Slice(TrunkFrame.HeaderBytes + length, TrunkFrame.AckEntryBytes);
+                System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(entry, other.Id);
+                System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(entry[4..], other.ReceivedCount);
+                length += TrunkFrame.AckEntryBytes;
+            }
+        }
+
+        if (first)
+        {
+            _firstAckVersion = _ackVersion;
+            _firstAckAtUs = nowUs;
+            _ackBytes = 0;
+        }
+
+        if (second)
+        {
+            _secondAckVersion = _ackVersion;
+            _secondAckAtUs = nowUs;
+        }
+
+        if (length == 0)
+        {
+            return 0;
+        }
+
+        new TrunkFrame(TrunkFrameType.Ack, 0, length, 0, 0).Write(buffer);
+        return TrunkFrame.HeaderBytes + length;
+    }
+
+    private static int FillPings(EngineLane lane, Span<byte> buffer)
+    {
+        int used = 0;
+        if (lane.PingToAnswer is { } nonce)
+        {
+            lane.PingToAnswer = null;
+            new TrunkFrame(TrunkFrameType.Pong, 0, 0, 0, (long)nonce).Write(buffer);
+            used += TrunkFrame.HeaderBytes;
+        }
+
+        if (lane.PingDue)
+        {
+            lane.PingDue = false;
+            new TrunkFrame(TrunkFrameType.Ping, 0, 0, 0, lane.PingSentAtUs).Write(buffer[used..]);
+            used += TrunkFrame.HeaderBytes;
+        }
+
+        return used;
+    }
+
+    /// <summary>-1: the buffer is full.</summary>
+    private int WriteUrgent(EngineLane lane, Span<byte> buffer, long nowUs)
+    {
+        ref var item = ref lane.Urgent[0];
+        if (buffer.Length < TrunkFrame.HeaderBytes + TrunkFrame.MaxControlBytes)
+        {
+            return -1;
+        }
+
+        if (item.Type == TrunkFrameType.Data)
+        {
+            var stream = item.Stream!;
+            long start = Math.Max(item.Start, stream.DeliveredTo);
+            long end = Math.Min(item.End, start + Math.Min(TrunkFrame.MaxDataBytes, buffer.Length - TrunkFrame.HeaderBytes));
+            if (stream.IsGone || start >= item.End || stream.IsDelivered(start, end))
+            {
+                if (stream.IsGone || end >= item.End)
+                {
+                    lane.Urgent.Dequeue();
+                }
+                else
+                {
+                    item = item with { Start = end };
+                }
+
+                return 0;
+            }
+
+            if (end == item.End)
+            {
+                lane.Urgent.Dequeue();
+            }
+            else
+            {
+                item = item with { Start = end };
+            }
+
+            ResentBytes += end - start;
+            return WriteData(lane, stream, start, end, buffer, nowUs);
+        }
+
+        var control = lane.Urgent.Dequeue();
+        int length = 0;
+        long value = control.Start;
+        var body = buffer[TrunkFrame.HeaderBytes..];
+        switch (control.Type)
+        {
+            case TrunkFrameType.Open:
+                length = FlowProtocol.WriteOpen(body, control.Stream!.Target!.Value);
+                value = control.Stream.Granted;
+                break;
+            case TrunkFrameType.Reply:
+                FlowProtocol.WriteReply(body, control.Stream!.Answer);
+                length = FlowProtocol.ReplyBytes;
+                value = control.Stream.Granted;
+                break;
+            case TrunkFrameType.Credit:
+                if (control.Stream!.IsGone)
+                {
+                    return 0;
+                }
+
+                control.Stream.IsCreditQueued = false;
+                value = control.Stream.Granted;
+                break;
+            default:
+                break;
+        }
+
+        new TrunkFrame(control.Type, control.Code, length, control.Id, value).Write(buffer);
+        Note(lane, control, 0, nowUs);
+        return TrunkFrame.HeaderBytes + length;
+    }
+
+    private int FillData(EngineLane lane, Span<byte> buffer, int before, long nowUs)
+    {
+        int self = _lanes.IndexOf(lane);
+        var views = _views.AsSpan(0, _lanes.Count);
+        double rate = views[self].RateBytesPerSecond;
+        int frame = _scheduler.FrameBytes(rate);
+        long limit = _scheduler.FeedLimitBytes(rate, lane.Estimate.Reading);
+        double queue = lane.Estimate.QueueBytes(nowUs) + before;
+        int used = 0;
+        bool declined = false;
+
+        // Small and new flows first, then bulk, a frame each in turn.
+        for (int tries = _quick.Count; tries > 0 && queue + used < limit + QuickExtraBytes; tries--)
+        {
+            var stream = _quick[_nextQuick = (_nextQuick + 1) % _quick.Count];
+            int written = TakeFrame(lane, stream, self, 1, frame, buffer[used..], nowUs);
+            if (written > 0)
+            {
+                used += written;
+                tries = _quick.Count + 1;
+            }
+            else
+            {
+                declined = true;
+            }
+
+            if (written < 0 || _quick.Count == 0)
+            {
+                break;
+            }
+        }
+
+        for (int tries = _bulk.Count; tries > 0 && queue + used < limit; tries--)
+        {
+            var stream = _bulk[_nextBulk = (_nextBulk + 1) % _bulk.Count];
+            int written = TakeFrame(lane, stream, self, _bulk.Count, frame, buffer[used..], nowUs);
+            if (written > 0)
+            {
+                used += written;
+                tries = _bulk.Count + 1;
+            }
+            else
+            {
+                declined = true;
+            }
+
+            if (written < 0 || _bulk.Count == 0)
+            {
+                break;
+            }
+        }
+
+        if (queue + used >= limit)
+        {
+            double waitUs = (queue + used - (limit / 2.0)) * 1e6 / Math.Max(rate, lane.Estimate.Reading.PacingRateBytesPerSecond);
+            lane.WakeAtUs = nowUs + (long)Math.Clamp(waitUs, MinWaitUs, MaxWaitUs);
+        }
+        else if (declined && used == 0)
+        {
+            lane.WakeAtUs = nowUs + DeclinedWaitUs;
+        }
+
+        return used;
+    }
+
+    /// <summary>Takes the frame of a stream that this lane can have there in time. 0: there is none; -1: the buffer is full.</summary>
+    private int TakeFrame(EngineLane lane, EngineStream stream, int self, int sharers, int frame, Span<byte> buffer, long nowUs)
+    {
+        int room = Math.Min(frame, buffer.Length - TrunkFrame.HeaderBytes);
+        if (room < Math.Min(frame, 1024))
+        {
+            return -1;
+        }
+
+        double ahead = _scheduler.BytesAhead(_views.AsSpan(0, _lanes.Count), self) / sharers;
+        if (!TryFind(stream, (long)ahead, out long start, out long gapEnd))
+        {
+            return 0;
+        }
+
+        long end = Math.Min(gapEnd, start + room);
+        stream.Waiting.Remove(start, end);
+        int written = WriteData(lane, stream, start, end, buffer, nowUs);
+        _views[self] = _views[self] with { ArrivalUs = _views[self].ArrivalUs + (written * 1e6 / _views[self].RateBytesPerSecond) };
+        Account(stream, end - start, nowUs);
+        if (stream.FlowClass == FlowClass.Redundant && (lane == _best ? _second : _best) is { } other)
+        {
+            Push(other, new Outgoing(TrunkFrameType.Data, stream.Id, 0, start, end, stream));
+        }
+
+        TellWriter(stream);
+        return written;
+    }
+
+    /// <summary>The place behind so many waiting bytes.</summary>
+    private static bool TryFind(EngineStream stream, long skip, out long start, out long gapEnd)
+    {
+        ref var waiting = ref stream.Waiting;
+        start = 0;
+        gapEnd = 0;
+        if (skip >= waiting.Bytes)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < waiting.Count; i++)
+        {
+            var range = waiting[i];
+            long length = range.End - range.Start;
+            if (skip < length)
+            {
+                start = range.Start + skip;
+                gapEnd = range.End;
+                return true;
+            }
+
+            skip -= length;
+        }
+
+        return false;
+    }
+
+    private int WriteData(EngineLane lane, EngineStream stream, long start, long end, Span<byte> buffer, long nowUs)
+    {
+        bool fin = stream.IsFinished && end == stream.SendEnd;
+        int length = (int)(end - start - (fin ? 1 : 0));
+        stream.CopyTo(start, buffer.Slice(TrunkFrame.HeaderBytes, length));
+        new TrunkFrame(TrunkFrameType.Data, fin ? TrunkFrame.FinFlag : (byte)0, length, stream.Id, start).Write(buffer);
+        stream.LaneBits |= 1UL << (int)(lane.Id & 63);
+        lane.SentPayloadBytes += length;
+        lane.SentRate.Add(length, nowUs);
+        Note(lane, new Outgoing(TrunkFrameType.Data, stream.Id, 0, start, end, stream), length, nowUs);
+        return TrunkFrame.HeaderBytes + length;
+    }
+
+    private void Note(EngineLane lane, in Outgoing content, int length, long nowUs)
+    {
+        double queue = lane.Estimate.QueueUs(nowUs);
+        if (lane.Sent.Count == 0)
+        {
+            lane.ProgressAtUs = nowUs;
+        }
+
+        lane.Sent.Enqueue(new SentFrame
+        {
+            Content = content,
+            SentAtUs = nowUs,
+            QueueUs = (float)queue,
+            ExpectedAtUs = nowUs + (long)(queue + lane.Estimate.DelayUs + lane.Estimate.LatenessUs),
+        });
+        lane.SentCount++;
+        lane.OutstandingBytes += length;
+        _isActive = true;
+    }
+
+    /// <summary>Moves a stream between the small and the large ones as it goes, and out when nothing waits.</summary>
+    private void Account(EngineStream stream, long bytes, long nowUs)
+    {
+        Refill(stream, nowUs);
+        bool wasQuick = stream.QuickTokens > 0;
+        stream.QuickTokens -= bytes;
+        bool isQuick = stream.QuickTokens > 0 || stream.FlowClass == FlowClass.Redundant;
+        if (stream.Waiting.IsEmpty)
+        {
+            Unqueue(stream);
+        }
+        else if (wasQuick && !isQuick && _quick.Remove(stream))
+        {
+            _bulk.Add(stream);
+        }
+    }
+
+    private static void Refill(EngineStream stream, long nowUs)
+    {
+        stream.QuickTokens = Math.Min(QuickBytes, stream.QuickTokens + (QuickBytes * (nowUs - stream.QuickTokensAtUs) / 1e6));
+        stream.QuickTokensAtUs = nowUs;
+    }
+
+    private void Enqueue(EngineStream stream, long nowUs)
+    {
+        if (!stream.IsInSendQueue && !stream.Waiting.IsEmpty)
+        {
+            Refill(stream, nowUs);
+            stream.IsInSendQueue = true;
+            (stream.QuickTokens > 0 || stream.FlowClass == FlowClass.Redundant ? _quick : _bulk).Add(stream);
+        }
+    }
+
+    private void Unqueue(EngineStream stream)
+    {
+        if (stream.IsInSendQueue)
+        {
+            stream.IsInSendQueue = false;
+            _ = _quick.Remove(stream) || _bulk.Remove(stream);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+using Aggregator.Flows;
+
+namespace Aggregator.Trunk;
+
+/// <content>Streams from outside: opened, written, read, ended.</content>
+internal sealed partial class TrunkEngine
+{
+    /// <summary>What the gateway may send on a stream before the VPS answered.</summary>
+    internal const long EarlyWindowBytes = 64 * 1024;
+
+    /// <summary>The least that a stream is promised, however full the budget is.</summary>
+    private const long MinWindowBytes = 16 * 1024;
+
+    /// <summary>Room worth telling a writer of: a write costs a hand-over each.</summary>
+    private const long WorthWritingBytes = 16 * 1024;
+
+    /// <summary>Windows are sized for what was read in such a period, over the slowest lane and then some.</summary>
+    private const double WindowPeriods = 2.5;
+    private const long MinPeriodUs = 30_000;
+    private const long MaxPeriodUs = 1_000_000;
+
+    private uint _lastStreamId;
+    private long _sendBytes;
+
+    internal int StreamCount => _streams.Count;
+
+    /// <summary>Opens a stream (gateway). Null: there are too many.</summary>
+    internal EngineStream? Open(FlowTarget target, FlowClass flowClass, long nowUs)
+    {
+        if (_streams.Count >= _options.MaxStreams || _lastStreamId == uint.MaxValue)
+        {
+            return null;
+        }
+
+        var stream = Add(++_lastStreamId, flowClass, nowUs);
+        stream.Target = target;
+        stream.SendLimit = EarlyWindowBytes;
+        Push(new Outgoing(TrunkFrameType.Open, stream.Id, (byte)flowClass, 0, 0, stream), nowUs);
+        return stream;
+    }
+
+    /// <summary>Answers an open (VPS), once. After anything but <see cref="OpenResult.Opened"/> the stream is gone.</summary>
+    internal void Reply(EngineStream stream, FlowReply reply, long nowUs)
+    {
+        if (stream.IsGone || stream.IsAnswered)
+        {
+            return;
+        }
+
+        stream.Answer = reply;
+        stream.IsAnswered = true;
+        if (reply.Result == OpenResult.Opened)
+        {
+            Grant(stream, stream.ReadTo + FirstWindow());
+        }
+
+        Push(new Outgoing(TrunkFrameType.Reply, stream.Id, 0, 0, 0, stream), nowUs);
+        if (reply.Result != OpenResult.Opened)
+        {
+            Remove(stream);
+        }
+    }
+
+    /// <summary>Takes what fits of a writer's bytes.</summary>
+    /// <returns>How many; less than given: <see cref="ITrunkEvents.Writable"/> will tell when there is room.</returns>
+    internal int Write(EngineStream stream, ReadOnlySpan<byte> bytes, long nowUs)
+    {
+        int count = (int)Math.Min(bytes.Length, Math.Max(0, WriteRoom(stream)));
+        stream.WantsToWrite = count < bytes.Length;
+        if (count > 0)
+        {
+            stream.Write(bytes[..count]);
+            _sendBytes += count;
+            _isActive = true;
+            Enqueue(stream, nowUs);
+            WakeFor(stream, nowUs);
+        }
+
+        return count;
+    }
+
+    /// <summary>Ends our direction in good order.</summary>
+    internal void Finish(EngineStream stream, long nowUs)
+    {
+        if (!stream.IsGone && !stream.IsFinished)
+        {
+            stream.Finish();
+            _isActive = true;
+            Enqueue(stream, nowUs);
+            WakeFor(stream, nowUs);
+        }
+    }
+
+    /// <summary>Takes bytes for the reader.</summary>
+    /// <returns>0: nothing is there, or the end (<see cref="EngineStream.IsAllRead"/>).</returns>
+    internal int Read(EngineStream stream, Span<byte> destination, long nowUs)
+    {
+        long held = stream.ReceiveHeldBytes;
+        int count = stream.Read(destination);
+        _budget.AddReceived(stream.ReceiveHeldBytes - held);
+        if (count > 0)
+        {
+            _budget.AddPromised(-count);
+            stream.PeriodBytes += count;
+            if (!stream.IsAllRead)
+            {
+                Widen(stream, nowUs);
+            }
+        }
+
+        RemoveIfDone(stream);
+        return count;
+    }
+
+    /// <summary>Ends both directions at once and tells the peer.</summary>
+    internal void Reset(EngineStream stream, StreamBreak reason, long nowUs)
+    {
+        if (!stream.IsGone)
+        {
+            Remove(stream);
+            Push(new Outgoing(TrunkFrameType.Reset, stream.Id, (byte)reason, 0, 0, null), nowUs);
+        }
+    }
+
+    /// <summary>Everything is over: all streams break.</summary>
+    internal void BreakAll(StreamBreak reason)
+    {
+        foreach (var stream in _streams.Values.ToArray())
+        {
+            Remove(stream);
+            _events.Broken(stream, reason);
+        }
+    }
+
+    private EngineStream Add(uint id, FlowClass flowClass, long nowUs)
+    {
+        var stream = new EngineStream(id, flowClass, _budget.Pool) { QuickTokens = QuickBytes, QuickTokensAtUs = nowUs, PeriodStartUs = nowUs };
+        stream.Window = _role == TrunkRole.Gateway ? FirstWindow() : EarlyWindowBytes;
+        Grant(stream, stream.Window);
+        _streams.Add(id, stream);
+        return stream;
+    }
+
+    /// <summary>Less for each when many promises are out already.</summary>
+    private long FirstWindow()
+    {
+        long promised = _budget.PromisedBytes;
+        return promised < _budget.Bytes / 2 ? _options.InitialWindowBytes
+            : promised < _budget.Bytes ? EarlyWindowBytes
+            : MinWindowBytes;
+    }
+
+    private void Grant(EngineStream stream, long to)
+    {
+        if (to > stream.Granted)
+        {
+            _budget.AddPromised(to - stream.Granted);
+            stream.Granted = to;
+        }
+    }
+
+    private void Remove(EngineStream stream)
+    {
+        if (stream.IsGone)
+        {
+            return;
+        }
+
+        _streams.Remove(stream.Id);
+        Unqueue(stream);
+        _budget.AddReceived(-stream.ReceiveHeldBytes);
+        _budget.AddPromised(-(stream.Granted - stream.ReadTo));
+        _sendBytes -= Math.Max(0, stream.WriteEnd - stream.DeliveredTo);
+        ReorderBytes -= stream.Ahead.Bytes;
+        stream.Drop();
+    }
+
+    private void RemoveIfDone(EngineStream stream)
+    {
+        if (stream.IsAllDelivered && stream.IsAllRead)
+        {
+            Remove(stream);
+        }
+    }
+
+    /// <summary>
+    /// How much a writer may put in now: what the peer's window takes, what the daemon's memory takes, and no more ahead of the lanes than
+    /// they need to choose from (more would only make the flow's own later bytes wait longer).
+    /// </summary>
+    private long WriteRoom(EngineStream stream)
+    {
+        int sharers = Math.Max(1, _bulk.Count);
+        long backlog = (long)((_backlogBytes / sharers) + WorthWritingBytes);
+        long room = Math.Min(stream.SendLimit - stream.WriteEnd, backlog - stream.Waiting.Bytes);
+        return Math.Min(room, _budget.Bytes - _sendBytes);
+    }
+
+    private void TellWriter(EngineStream stream)
+    {
+        if (!stream.WantsToWrite)
+        {
+            return;
+        }
+
+        long room = WriteRoom(stream);
+        if (room >= WorthWritingBytes || (room > 0 && stream.Waiting.IsEmpty))
+        {
+            stream.WantsToWrite = false;
+            _events.Writable(stream);
+        }
+    }
+
+    /// <summary>Sizes the window to the reader's pace, and tells the peer when a good part of it is used.</summary>
+    private void Widen(EngineStream stream, long nowUs)
+    {
+        double periodUs = MinPeriodUs;
+        foreach (var lane in _lanes)
+        {
+            periodUs = Math.Max(periodUs, lane.Estimate.RttUs);
+        }
+
+        periodUs = Math.Min(periodUs, MaxPeriodUs);
+        long wanted = Math.Clamp((long)(stream.PeriodBytes * WindowPeriods), FirstWindow(), _options.MaxWindowBytes);
+        if (wanted > stream.Window && _budget.PromisedBytes + wanted - stream.Window <= _budget.Bytes)
+        {
+            stream.Window = wanted;
+        }
+
+        if (nowUs - stream.PeriodStartUs > periodUs)
+        {
+            // A pace that fell lets the window shrink, by a quarter at a time.
+            stream.Window = Math.Max(Math.Min(stream.Window, wanted), stream.Window * 3 / 4);
+            stream.PeriodStartUs = nowUs;
+            stream.PeriodBytes = 0;
+        }
+
+        long grant = stream.ReadTo + stream.Window;
+        if (grant - stream.Granted >= stream.Window / 4 && !IsUnanswered(stream))
+        {
+            Grant(stream, grant);
+            if (!stream.IsCreditQueued)
+            {
+                stream.IsCreditQueued = true;
+                Push(new Outgoing(TrunkFrameType.Credit, stream.Id, 0, 0, 0, stream), nowUs);
+            }
+        }
+    }
+
+    /// <summary>At the VPS the answer brings the window.</summary>
+    private bool IsUnanswered(EngineStream stream) => _role == TrunkRole.Vps && !stream.IsAnswered;
+}

@@ -1,0 +1,234 @@
+namespace Aggregator.Trunk;
+
+/// <content>What has to be looked after while time passes: overdue frames, lanes that fell silent, acknowledgements to be sent.</content>
+internal sealed partial class TrunkEngine
+{
+    /// <summary>A tick that comes so late was held up by our own machine; nothing is concluded from the time in between.</summary>
+    private const long HiccupUs = 25_000;
+
+    /// <summary>What acknowledgements take on top of the way: both ends' ticks and scheduling.</summary>
+    private const long GraceUs = 15_000;
+
+    /// <summary>A frame counts as overdue so long after it was expected.</summary>
+    private const long OverdueUs = 4_000;
+
+    /// <summary>Frames looked at for one lane and tick.</summary>
+    private const int MaxLooked = 256;
+
+    /// <summary>With streams open, lanes without traffic are pinged so often: a dead one should be known before it is needed.</summary>
+    private const long PingEveryUs = 1_000_000;
+
+    /// <summary>A lane that is quiet or stalled is looked at so often.</summary>
+    private const long LookAgainUs = 20_000;
+
+    private long _lastTickUs;
+    private long _resumedAtUs;
+    private bool _isActive;
+
+    /// <summary>To be called every millisecond or so while it returns true; after that when something was called that could have changed it.</summary>
+    internal bool Tick(long nowUs)
+    {
+        if (_lastTickUs != 0 && nowUs - _lastTickUs > HiccupUs)
+        {
+            _resumedAtUs = nowUs;
+        }
+
+        _lastTickUs = nowUs;
+        bool busy = _quick.Count > 0 || _bulk.Count > 0 || _firstAckVersion != _ackVersion || (_second is not null && _secondAckVersion != _ackVersion);
+        Rank(nowUs);
+        HouseHomeless(nowUs);
+        for (int i = 0; i < _lanes.Count; i++)
+        {
+            var lane = _lanes[i];
+            CheckStall(lane, nowUs);
+            ResendOverdue(lane, nowUs);
+            Ping(lane, nowUs);
+            busy |= lane.Sent.Count > 0 || lane.Urgent.Count > 0 || lane.IsQuiet || lane.StalledSinceUs is not null;
+            bool due = lane.WakeAtUs != 0 && lane.WakeAtUs <= nowUs;
+            if (due || (lane == _best && IsFirstAckDue(nowUs)) || (lane == _second && IsSecondAckDue(nowUs)))
+            {
+                lane.WakeAtUs = 0;
+                _events.LaneHasWork(lane);
+            }
+            else if ((lane.IsQuiet || lane.StalledSinceUs is not null) && nowUs - lane.Estimate.ReadAtUs > LookAgainUs)
+            {
+                _events.LaneHasWork(lane);
+            }
+        }
+
+        _isActive = busy;
+        return busy;
+    }
+
+    /// <summary>Pings are only sent while this is called; for a session without traffic now and then is enough.</summary>
+    internal bool IsActive => _isActive;
+
+    private static long QuietAfterUs(EngineLane lane) => (long)Math.Max(2.5 * lane.Estimate.RttUs, lane.Estimate.RttUs + 100_000);
+
+    private void CheckStall(EngineLane lane, long nowUs)
+    {
+        if (lane.StalledSinceUs is not null)
+        {
+            return;
+        }
+
+        bool pingLost = lane.PingUnansweredSinceUs != 0
+            && nowUs - Math.Max(lane.PingUnansweredSinceUs, _resumedAtUs) > Math.Max(StallAfterUs(lane), QuietAfterUs(lane));
+        if (!pingLost)
+        {
+            if (lane.Sent.Count == 0)
+            {
+                return;
+            }
+
+            ref var oldest = ref lane.Sent[0];
+            long since = Math.Max(Math.Max(lane.ProgressAtUs, oldest.SentAtUs + (long)oldest.QueueUs), _resumedAtUs);
+            if (nowUs - since <= StallAfterUs(lane))
+            {
+                return;
+            }
+        }
+
+        lane.StalledSinceUs = nowUs;
+        lane.PingUnansweredSinceUs = 0;
+        _events.LaneStalled(lane, true);
+        Rank(nowUs);
+        SendElsewhere(lane, nowUs);
+        WakeAll();
+    }
+
+    /// <summary>About two of its round trips: one is what anything takes, a second what a lost segment costs.</summary>
+    private static long StallAfterUs(EngineLane lane)
+    {
+        double delay = lane.Estimate.DelayUs + lane.Estimate.LatenessUs;
+        return (long)(delay + Math.Max(lane.Estimate.DelayUs, 4 * lane.Estimate.DeviationUs)) + GraceUs;
+    }
+
+    private void Unstall(EngineLane lane)
+    {
+        lane.StalledSinceUs = null;
+        _events.LaneStalled(lane, false);
+        Rank(_nowUs);
+        _events.LaneHasWork(lane);
+    }
+
+    /// <summary>What is under way on a lane goes again: bytes wait as if they were new, control frames go to the quickest lanes.</summary>
+    private void SendElsewhere(EngineLane lane, long nowUs)
+    {
+        for (int i = 0; i < lane.Sent.Count; i++)
+        {
+            ref var sent = ref lane.Sent[i];
+            if (sent.IsAgain)
+            {
+                // The copy is in another lane's list, or was in one that fell silent after it.
+                if (sent.Content.Type != TrunkFrameType.Data)
+                {
+                    continue;
+                }
+            }
+
+            sent.IsAgain = true;
+            var content = sent.Content;
+            if (content.Type != TrunkFrameType.Data)
+            {
+                Push(content, nowUs);
+            }
+            else if (!content.Stream!.IsGone && !content.Stream.IsDelivered(content.Start, content.End))
+            {
+                long waiting = content.Stream.Waiting.Bytes;
+                content.Stream.SendAgain(content.Start, content.End);
+                long again = content.Stream.Waiting.Bytes - waiting;
+                ResentBytes += again;
+                lane.ResentBytes += again;
+                Enqueue(content.Stream, nowUs);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Frames that should have been acknowledged and were not, and that hold up the reader now or will before another lane could bring them,
+    /// go again on the quickest other lane.
+    /// </summary>
+    private void ResendOverdue(EngineLane lane, long nowUs)
+    {
+        if (lane.StalledSinceUs is not null || lane.Sent.Count == 0)
+        {
+            return;
+        }
+
+        var other = lane == _best ? _second : _best;
+        if (other is null)
+        {
+            return;
+        }
+
+        double soonUs = other.Estimate.ArrivalUs(nowUs);
+        double soonBytes = (soonUs * TotalRate() / 1e6 / Math.Max(1, _bulk.Count)) + TrunkFrame.MaxDataBytes;
+        for (int i = 0; i < lane.Sent.Count && i < MaxLooked; i++)
+        {
+            ref var sent = ref lane.Sent[i];
+            if (nowUs - Math.Max(sent.ExpectedAtUs, _resumedAtUs) < OverdueUs + (long)lane.Estimate.DeviationUs)
+            {
+                break;
+            }
+
+            if (sent.IsAgain)
+            {
+                continue;
+            }
+
+            var content = sent.Content;
+            if (content.Type != TrunkFrameType.Data)
+            {
+                sent.IsAgain = true;
+                Push(other, content);
+            }
+            else if (!content.Stream!.IsGone && !content.Stream.IsDelivered(content.Start, content.End)
+                && content.Start < content.Stream.DeliveredTo + soonBytes)
+            {
+                sent.IsAgain = true;
+                lane.ResentBytes += content.End - content.Start;
+                Push(other, content);
+            }
+        }
+    }
+
+    private double TotalRate()
+    {
+        double total = 0;
+        for (int i = 0; i < _lanes.Count; i++)
+        {
+            if (_views[i].Takes)
+            {
+                total += _views[i].RateBytesPerSecond;
+            }
+        }
+
+        return total;
+    }
+
+    private void Ping(EngineLane lane, long nowUs)
+    {
+        if (_streams.Count > 0 && lane.Sent.Count == 0 && lane.PingUnansweredSinceUs == 0 && nowUs - lane.PingSentAtUs > PingEveryUs)
+        {
+            lane.PingSentAtUs = nowUs;
+            lane.PingUnansweredSinceUs = nowUs;
+            lane.PingDue = true;
+            _events.LaneHasWork(lane);
+        }
+    }
+
+    private void OnPong(EngineLane lane, long nonce)
+    {
+        if (nonce != lane.PingSentAtUs)
+        {
+            return;
+        }
+
+        lane.PingUnansweredSinceUs = 0;
+        if (lane.StalledSinceUs is not null && lane.Sent.Count == 0)
+        {
+            Unstall(lane);
+        }
+    }
+}
