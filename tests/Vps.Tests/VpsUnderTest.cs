@@ -40,6 +40,9 @@ internal sealed class VpsUnderTest : IAsyncDisposable
 
     internal PairedGateways Paired { get; }
 
+    /// <summary>The local socket.</summary>
+    internal string Api => Path.Combine(_directory, "api.sock");
+
     internal IPEndPoint EndPoint => (IPEndPoint)_socket.LocalEndPoint!;
 
     internal PortListener Port => _app.Services.GetRequiredService<PortListener>();

@@ -15,6 +15,7 @@ internal static class StatusTable
         var rows = new List<IRenderable>
         {
             new Markup(Node(status.Node)),
+            new Markup(Health(status.Vps)),
             Links(status),
             new Markup(Traffic(status)),
         };
@@ -42,6 +43,31 @@ internal static class StatusTable
         }
 
         return node.HasReason ? $"{text}: {node.Reason.EscapeMarkup()}" : text;
+    }
+
+    /// <summary>The level with what it comes from; the findings' texts and remedies are among the warnings.</summary>
+    private static string Health(VpsHealth? health)
+    {
+        if (health is null)
+        {
+            return $"VPS health [grey]{Unknown}[/]";
+        }
+
+        string colour = health.Level switch { "ok" => "green", "critical" => "red", _ => "yellow" };
+        string text = $"VPS health [{colour}]{health.Level.EscapeMarkup()}[/]";
+        if (health.Findings.Count > 0)
+        {
+            text += $" ({string.Join(", ", health.Findings.Select(f => f.Code)).EscapeMarkup()})";
+        }
+
+        text += $": {(health.Memory.HasAvailableBytes ? Bytes(health.Memory.AvailableBytes) : Unknown)} of "
+            + $"{(health.Memory.HasTotalBytes ? Bytes(health.Memory.TotalBytes) : Unknown)} memory available";
+        if (health.Swap is { HasTotalBytes: true, TotalBytes: > 0 } swap)
+        {
+            text += $", {(swap.HasUsedBytes ? Bytes(swap.UsedBytes) : Unknown)} swapped out";
+        }
+
+        return health.HasLoad1 ? text + string.Create(CultureInfo.InvariantCulture, $", load {health.Load1:0.0}") : text;
     }
 
     private static Table Links(GatewayStatus status)

@@ -9,7 +9,9 @@ namespace Aggregator.Gateway.Node;
 /// One control session with the VPS, from Hello to its end. Flow: dial, Hello → Welcome, then a ping every
 /// <see cref="PingInterval"/>; the session ends when the VPS ends it, the connection breaks, or the VPS stays silent.
 /// </summary>
-internal sealed class ControlSession(Func<CancellationToken, ValueTask<Stream>> dial, TimeProvider time)
+/// <param name="beside">Calls on the same connection for as long as the session lasts; each ends by its token and never throws.</param>
+internal sealed class ControlSession(
+    Func<CancellationToken, ValueTask<Stream>> dial, TimeProvider time, params IReadOnlyList<Func<GrpcChannel, CancellationToken, Task>> beside)
 {
     internal const uint FlowProtocolVersion = 1;
 
@@ -70,6 +72,9 @@ internal sealed class ControlSession(Func<CancellationToken, ValueTask<Stream>> 
             var ledger = new PingLedger(time);
             Task<string> pinging = PingAsync(call.RequestStream, ledger, ending.Token);
             Task<string> reading = ReadAsync(call.ResponseStream, ledger, roundTrip, ending.Token);
+#pragma warning disable CA2025 // All of them are awaited below, before the channel goes.
+            Task others = Task.WhenAll(beside.Select(run => run(channel, ending.Token)));
+#pragma warning restore CA2025
             Task<string> first = await Task.WhenAny(pinging, reading);
             if (first == pinging && pinging.IsFaulted)
             {
@@ -85,7 +90,7 @@ internal sealed class ControlSession(Func<CancellationToken, ValueTask<Stream>> 
             finally
             {
                 await ending.CancelAsync();
-                await Task.WhenAll(pinging, reading).ContinueWith(
+                await Task.WhenAll(pinging, reading, others).ContinueWith(
                     static both => both.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
         }

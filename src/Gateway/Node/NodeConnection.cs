@@ -30,6 +30,9 @@ internal sealed class NodeConnection(
     /// <summary>A timestamp; 0: never.</summary>
     private long _lastContact;
 
+    /// <summary>What the VPS tells of its host.</summary>
+    internal NodeHealth Health { get; } = new(time, log);
+
     /// <summary>Raised after each new picture; handlers return at once.</summary>
     public event Action? Changed;
 
@@ -122,7 +125,7 @@ internal sealed class NodeConnection(
         string reason;
         try
         {
-            var session = new ControlSession(token => dialer.DialAsync(node, token), time);
+            var session = new ControlSession(token => dialer.DialAsync(node, token), time, Health.RunAsync);
             reason = await session.RunAsync(
                 version,
                 welcome =>

@@ -42,7 +42,25 @@ internal sealed class StatusReader(
         status.Warnings.AddRange(host.Report.Warnings.Select(w => new Warning { Code = w.Code, Text = w.Text }));
         AddOwnWarnings(status, sample);
         TrunkReader.AddTo(status);
+        AddVps(status);
         return status;
+    }
+
+    private void AddVps(GatewayStatus status)
+    {
+        if (node.Health.Report is { } report)
+        {
+            status.Vps = report;
+            status.Warnings.AddRange(report.Findings.Select(f => new Warning { Code = $"vps-{f.Code}", Text = $"VPS: {f.Text}; {f.Remedy}" }));
+        }
+        else if (node.Health.IsVpsTooOld)
+        {
+            status.Warnings.Add(new Warning
+            {
+                Code = "vps-health-missing",
+                Text = "the VPS is too old to report its health (memory, swap, limits): update aggregator-vps there",
+            });
+        }
     }
 
     private NodeStatus Node()

@@ -12,6 +12,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true)]
     internal static partial nint read(SafeFileHandle fd, byte* buffer, nuint count);
 
+    /// <summary>Fills <paramref name="buffer"/> as far as it reaches, without an end mark; returns how much, or -1.</summary>
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial nint readlink(byte* path, byte* buffer, nuint size);
+
     [LibraryImport(Library, SetLastError = true)]
     internal static partial nint write(SafeFileHandle fd, byte* buffer, nuint count);
 }

@@ -49,6 +49,9 @@ internal sealed class RelayBudget
     /// <summary>For one buffer to be taken, when others wait for it: 30 s are under 5 kB/s. Without others waiting, there is no limit.</summary>
     internal TimeSpan PatienceWithReceivers { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>What flows may hold at most.</summary>
+    internal long LimitBytes => ((long)LargeCount * LargeBytes) + ((long)SmallCount * SmallBytes);
+
     /// <summary>Bytes of the buffers that flows hold at this moment.</summary>
     internal long InUseBytes
     {

@@ -15,6 +15,7 @@ internal static class RootCommandFactory
         GatewaysCommand.Create(),
         RevokeCommand.Create(),
         StatusCommand.Create(),
+        HealthCommand.Create(),
         DownCommand.Create(),
     };
 }

@@ -1,4 +1,5 @@
 using Aggregator.Vps.Status;
+using Aggregator.Health;
 using Aggregator.Host;
 using Aggregator.Hosting;
 using Aggregator.Identity;
@@ -9,6 +10,7 @@ using Aggregator.Vps.Apply;
 using Aggregator.Vps.Configuration;
 using Aggregator.Vps.Diagnosis;
 using Aggregator.Vps.Egress;
+using Aggregator.Vps.Health;
 using Aggregator.Vps.Listener;
 using Aggregator.Vps.Pairing;
 using Aggregator.Vps.Sessions;
@@ -81,6 +83,17 @@ internal static class VpsApplication
         services.AddSingleton<PortListener>();
         services.AddSingleton<EchoDesk>();
 
+        services.AddSingleton(new HostFiles());
+        services.AddSingleton<ClockBoard>();
+        // The host's counters run by the host's clock, also where a test moves the daemon's.
+        services.AddSingleton(s => new HealthMonitor(
+            s.GetRequiredService<HostFiles>(),
+            new GatewayLoads(s.GetRequiredService<GatewaySessions>(), TimeProvider.System),
+            s.GetRequiredService<ClockBoard>(),
+            TimeProvider.System,
+            s.GetRequiredService<ILogger<HealthMonitor>>()));
+        services.AddHostedService(s => s.GetRequiredService<HealthMonitor>());
+
         services.AddSingleton(s => new HostSettings(journal, s.GetRequiredService<ILogger<HostSettings>>()));
         services.AddSingleton(s => new StatusReader(
             s.GetRequiredService<GatewaySessions>(), paired, s.GetRequiredService<HostSettings>(), identity.Pin, warnings, s.GetRequiredService<TimeProvider>()));
@@ -96,7 +109,9 @@ internal static class VpsApplication
         app.MapGrpcService<ControlService>();
         app.MapGrpcService<DiagnosisService>();
         app.MapGrpcService<SpeedService>();
+        app.MapGrpcService<HealthReportsService>();
         app.MapGrpcService<VpsLocalService>();
+        app.MapGrpcService<HealthLocalService>();
         return app;
     }
 

@@ -98,6 +98,15 @@ internal sealed class LiveGateway(KeyPin pin, string name)
         }
     }
 
+    /// <summary>Sockets of its data connections, for the kernel's figures only; any, and at most <paramref name="most"/>.</summary>
+    internal Socket[] Sockets(int most)
+    {
+        lock (_lock)
+        {
+            return [.. _connections.Select(c => c.Socket).OfType<Socket>().Take(most)];
+        }
+    }
+
     internal void Add(LiveConnection connection)
     {
         lock (_lock)

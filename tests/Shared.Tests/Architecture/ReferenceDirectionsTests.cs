@@ -89,6 +89,7 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Diagnosis", new[] { "Pairing" })]
     [InlineData("Speed", new[] { "Pairing", "Sessions" })]
     [InlineData("Listener", new[] { "Configuration", "Pairing", "Sessions", "Speed", "Egress" })]
+    [InlineData("Health", new[] { "Pairing", "Sessions" })]
     [InlineData("Apply", new[] { "Configuration" })]
     [InlineData("Status", new[] { "Configuration", "Pairing", "Sessions", "Apply" })]
     [InlineData("Api", new[] { "Configuration", "Pairing", "Sessions", "Status" })]
