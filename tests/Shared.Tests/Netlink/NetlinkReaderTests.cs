@@ -18,6 +18,7 @@ public sealed class NetlinkReaderTests
     private static readonly ushort[] KnownTypes =
     [
         Libc.RTM_NEWLINK, Libc.RTM_DELLINK, Libc.RTM_NEWADDR, Libc.RTM_NEWROUTE, Libc.RTM_DELROUTE, Libc.RTM_NEWRULE,
+        Libc.RTM_NEWQDISC, Libc.RTM_NEWTCLASS, Libc.RTM_NEWNEIGH,
         Libc.NLMSG_ERROR, Libc.NLMSG_DONE, Family,
     ];
 
@@ -52,6 +53,8 @@ public sealed class NetlinkReaderTests
             _ = AddressInfo.TryParse(in message, out _);
             _ = RouteInfo.TryParse(in message, out _);
             _ = RuleInfo.TryParse(in message, out _);
+            _ = QdiscInfo.TryParse(in message, out _);
+            _ = NeighbourInfo.TryParse(in message, out _);
             _ = MptcpEndpoint.TryParse(in message, out _);
             NetlinkAcknowledgement.Read(in message).ToString().ShouldNotBeNull();
         }

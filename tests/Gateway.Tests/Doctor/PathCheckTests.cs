@@ -1,0 +1,180 @@
+using System.Net;
+using Aggregator.Doctor;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Doctor;
+using Aggregator.Gateway.Doctor.Checks;
+using Aggregator.Gateway.Doctor.Probes;
+using Aggregator.Gateway.Links;
+using FsCheck;
+using FsCheck.Fluent;
+using Shouldly;
+using Xunit;
+
+namespace Aggregator.Gateway.Tests.Doctor;
+
+/// <summary>The judgements about links, the way to the VPS, and the VPS.</summary>
+public sealed class PathCheckTests
+{
+    private static readonly Link Dsl = Some.Link("dsl", "10.0.0.2");
+
+    [Fact]
+    public void The_mtu_search_finds_every_mtu_in_few_rounds() => Prop.ForAll(
+        Gen.Choose(576, 1500).ToArbitrary(),
+        Gen.Choose(1280, 9000).ToArbitrary(),
+        (real, greatest) =>
+        {
+            int rounds = 0;
+            int found = MtuProbe.SearchAsync(
+                576,
+                greatest,
+                (sizes, _) =>
+                {
+                    rounds++;
+                    sizes.ShouldBe(sizes.Order());
+                    return Task.FromResult(sizes.Where(s => s <= real).DefaultIfEmpty(0).Max());
+                },
+                default).GetAwaiter().GetResult();
+            return found == Math.Min(real, greatest) && rounds <= 5;
+        }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public async Task A_path_that_answers_nothing_has_no_mtu() =>
+        (await MtuProbe.SearchAsync(576, 1500, (_, _) => Task.FromResult(0), default)).ShouldBe(0);
+
+    [Theory]
+    [InlineData(1500, 1500, CheckResult.Ok, "1500")]
+    [InlineData(1492, 1492, CheckResult.Ok, "1492")]
+    [InlineData(1500, 1492, CheckResult.Warn, "longer packets do not get through")]
+    [InlineData(1500, 1400, CheckResult.Warn, "MTU 1400: longer packets do not get through")]
+    [InlineData(1400, 1400, CheckResult.Warn, "MTU 1400, less than")]
+    [InlineData(1500, 0, CheckResult.Skip, "no ICMP echo")]
+    [InlineData(1500, null, CheckResult.Skip, "may not send")]
+    public void A_small_mtu_is_named(int own, int? path, object result, string text)
+    {
+        var finding = MtuCheck.Decide(Dsl, own, path);
+        finding.Result.ShouldBe((CheckResult)result);
+        finding.Text.ShouldContain(text);
+    }
+
+    [Theory]
+    [InlineData(0, CheckResult.Ok)]
+    [InlineData(3, CheckResult.Ok)]
+    [InlineData(4, CheckResult.Warn)]
+    [InlineData(20, CheckResult.Warn)]
+    [InlineData(50, CheckResult.Fail)]
+    [InlineData(1000, CheckResult.Skip)]
+    public void Loss_is_told_by_its_share(int lost, object result)
+    {
+        TimeSpan?[] back = [.. Enumerable.Range(0, 1000).Select(i => i < lost ? (TimeSpan?)null : TimeSpan.FromMilliseconds(10 + (i % 2)))];
+        LossCheck.Decide(Dsl, LossTrain.Summarise(back)).Result.ShouldBe((CheckResult)result);
+    }
+
+    [Fact]
+    public void Jitter_is_the_mean_difference_of_neighbours()
+    {
+        var train = LossTrain.Summarise([TimeSpan.FromMilliseconds(10), null, TimeSpan.FromMilliseconds(14), TimeSpan.FromMilliseconds(12)]);
+        train.ShouldBe(new TrainResult(4, 3, 12, 3));
+        LossTrain.Summarise([null]).ShouldBe(new TrainResult(1, 0, null, null));
+    }
+
+    [Fact]
+    public void Each_nat_is_told_for_what_it_is()
+    {
+        var local = IPEndPoint.Parse("10.0.0.2:4000");
+        var plain = Some.View("10.0.0.2:5000", "10.0.0.2:5000");
+        var behind = Some.View("10.0.0.2:5000", "203.0.113.9:5000");
+        NatView Udp(string? first, string? second, bool? other) => new(local, first is null ? null : IPEndPoint.Parse(first), second is null ? null : IPEndPoint.Parse(second), other);
+
+        NatCheck.Decide("dsl", plain, Udp("10.0.0.2:4000", "10.0.0.2:4000", true), null).Text.ShouldStartWith("dsl: no NAT");
+        var restricted = NatCheck.Decide("dsl", behind, Udp("203.0.113.9:4000", "203.0.113.9:4000", false), null);
+        restricted.Result.ShouldBe(CheckResult.Ok);
+        restricted.Text.ShouldContain("port-restricted NAT to 203.0.113.9, port kept");
+        NatCheck.Decide("dsl", behind, Udp("203.0.113.9:4711", "203.0.113.9:4711", true), null).Text.ShouldContain("dsl: NAT to 203.0.113.9, port changed");
+        var symmetric = NatCheck.Decide("dsl", behind, Udp("203.0.113.9:4711", "203.0.113.9:4712", false), null);
+        symmetric.Result.ShouldBe(CheckResult.Warn);
+        symmetric.Text.ShouldContain("symmetric NAT");
+        // No answers: nothing is claimed about the type.
+        NatCheck.Decide("dsl", behind, Udp(null, null, null), null).ShouldSatisfyAllConditions(
+            f => f.Result.ShouldBe(CheckResult.Skip), f => f.Text.ShouldContain("its type is not known"));
+        NatCheck.Decide("dsl", behind, Udp("203.0.113.9:4000", null, false), null).Result.ShouldBe(CheckResult.Skip);
+        NatCheck.Decide("dsl", plain, null, "the VPS is too old").Text.ShouldContain("no address translation");
+        NatCheck.Decide("lte", Some.View("100.64.3.2:5000", "203.0.113.9:80"), null, "x").Text.ShouldContain("carrier-grade");
+    }
+
+    [Fact]
+    public void A_portal_is_what_answers_in_the_place_of_the_vps()
+    {
+        var silence = new PortalView(null, "connection refused");
+        var login = new PortalView(new HttpAnswer(302, "http://login.test/"), null);
+        var page = new PortalView(new HttpAnswer(200, ""), null);
+        var own = new HttpAnswer(301, "https://vps.test/");
+        CaptivePortalCheck.Decide("wifi", silence, false, null).Result.ShouldBe(CheckResult.Ok);
+        CaptivePortalCheck.Decide("wifi", login, true, null).Result.ShouldBe(CheckResult.Fail);
+        CaptivePortalCheck.Decide("wifi", page, true, null).Result.ShouldBe(CheckResult.Fail);
+        CaptivePortalCheck.Decide("wifi", page, true, own).Result.ShouldBe(CheckResult.Fail);
+        CaptivePortalCheck.Decide("wifi", new PortalView(own, null), true, own).Result.ShouldBe(CheckResult.Ok);
+        // The VPS cannot be asked: a redirect is one, a page may be the VPS's own.
+        CaptivePortalCheck.Decide("wifi", login, false, null).Result.ShouldBe(CheckResult.Fail);
+        CaptivePortalCheck.Decide("wifi", page, false, null).Result.ShouldBe(CheckResult.Skip);
+        CaptivePortalCheck.DecideUrl("wifi", new PortalView(new HttpAnswer(204, ""), null)).Result.ShouldBe(CheckResult.Ok);
+        CaptivePortalCheck.DecideUrl("wifi", page).Result.ShouldBe(CheckResult.Fail);
+        CaptivePortalCheck.DecideUrl("wifi", silence).Result.ShouldBe(CheckResult.Skip);
+    }
+
+    [Fact]
+    public void Links_are_told_as_the_probes_have_them()
+    {
+        LinksCheck.Decide(Dsl).Result.ShouldBe(CheckResult.Ok);
+        LinksCheck.Decide(Dsl with { State = LinkState.Down, Reason = "no carrier" }).Text.ShouldBe("dsl is down (no carrier)");
+        LinksCheck.Decide(Dsl with { State = LinkState.Degraded, Reason = "loses 20 %" }).Result.ShouldBe(CheckResult.Warn);
+        LinksCheck.Decide(Dsl with { Role = LinkRole.Off }).Result.ShouldBe(CheckResult.Skip);
+    }
+
+    [Theory]
+    [InlineData("v1", CheckResult.Ok)]
+    [InlineData("stripped", CheckResult.Fail)]
+    [InlineData("unsupported", CheckResult.Fail)]
+    [InlineData("unknown", CheckResult.Skip)]
+    public void Mptcp_is_told_as_the_status_has_it(string mptcp, object result) => MptcpCheck.Decide("dsl", mptcp).Result.ShouldBe((CheckResult)result);
+
+    [Fact]
+    public void A_link_that_is_idle_in_a_busy_minute_is_named()
+    {
+        var links = new LinkSnapshot { Links = [Dsl, Some.Link("lte"), Some.Link("spare", role: LinkRole.Backup)] };
+        var finding = TrafficSplitCheck.Decide(links, Some.Traffic(("dsl", 90_000_000, 10_000_000), ("lte", 1000, 1000), ("spare", 0, 0)));
+        finding.Result.ShouldBe(CheckResult.Warn);
+        finding.Text.ShouldStartWith("lte carried next to nothing");
+        finding.Text.ShouldContain("received 90 MB (dsl 100 %, lte 0 %, spare 0 %)");
+        TrafficSplitCheck.Decide(links, Some.Traffic(("dsl", 900_000, 0), ("lte", 100, 0))).Result.ShouldBe(CheckResult.Ok);
+        TrafficSplitCheck.Decide(links, Some.Traffic(("dsl", 60_000_000, 0), ("lte", 40_000_000, 0))).Result.ShouldBe(CheckResult.Ok);
+        TrafficSplitCheck.Decide(links, Some.Traffic()).Result.ShouldBe(CheckResult.Skip);
+    }
+
+    [Fact]
+    public void Clocks_are_compared_by_the_shortest_round_trip()
+    {
+        PathAnswer Of(double roundTripMs, double aheadMs) => new(Some.View("10.0.0.2:1", "10.0.0.2:1", roundTripMs, aheadMs), null);
+        ClockCheck.Decide([Of(20, 3), Of(4000, 100_000)]).Result.ShouldBe(CheckResult.Ok);
+        ClockCheck.Decide([Of(20, 5000)]).Text.ShouldBe("this clock is 5 s behind the VPS's");
+        ClockCheck.Decide([Of(20, -5000)]).Text.ShouldContain("ahead of");
+        ClockCheck.Decide([Of(8000, 5000)]).Result.ShouldBe(CheckResult.Ok);
+        ClockCheck.Decide([new PathAnswer(null, "no answer")]).Result.ShouldBe(CheckResult.Skip);
+    }
+
+    [Fact]
+    public void Versions_that_differ_are_told()
+    {
+        VersionsCheck.Decide("1.1", "1.1", false).Result.ShouldBe(CheckResult.Ok);
+        VersionsCheck.Decide("1.1", "1.0", false).Result.ShouldBe(CheckResult.Warn);
+        VersionsCheck.Decide("1.1", "1.0", true).Text.ShouldContain("too old");
+        VersionsCheck.Decide("1.1", null, false).Result.ShouldBe(CheckResult.Skip);
+    }
+
+    [Fact]
+    public void A_vps_that_is_away_is_told_with_its_last_word()
+    {
+        VpsCheck.Decide("vps.test:7443", Some.Daemon("connected")).Result.ShouldBe(CheckResult.Ok);
+        VpsCheck.Decide("vps.test:7443", Some.Daemon("unreachable", TimeSpan.FromMinutes(5))).Text.ShouldContain("it last answered 5 min ago");
+        VpsCheck.Decide("vps.test:7443", Some.Daemon("unreachable")).Text.ShouldContain("has not answered since the daemon started");
+    }
+}
