@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Aggregator.Mptcp;
 using Aggregator.Relay;
 
 namespace Aggregator.Gateway.Carriers;
@@ -17,6 +18,18 @@ internal sealed class CarrierStream(ReadyConnection connection, Action<CarrierSt
     internal Socket Socket => connection.Socket;
 
     internal WanPath Path => connection.Path;
+
+    internal bool Encrypted => _inner is TlsByteStream;
+
+    /// <summary>From a connection that waits to one that carries.</summary>
+    internal void BeginCarrying()
+    {
+        CongestionChoice.Carry(Socket);
+        if (Encrypted)
+        {
+            InlineCompletions.Prefer(Socket);
+        }
+    }
 
     public ValueTask WaitToReadAsync(CancellationToken cancellationToken) =>
         _firstWait is null ? _inner.WaitToReadAsync(cancellationToken) : WaitFirstAsync(_firstWait, cancellationToken);

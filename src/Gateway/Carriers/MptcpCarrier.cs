@@ -69,10 +69,11 @@ internal sealed class MptcpCarrier : ICarrier
             }
             var stream = new CarrierStream(taken.Connection, s => _live.TryRemove(s, out _));
             _live.TryAdd(stream, 0);
+            stream.BeginCarrying();
             try
             {
                 await FlowClient.OpenAsync(stream, target, firstBytes, cancellationToken);
-                return new CarriedFlow(stream, AwaitAnswerAsync(stream));
+                return new CarriedFlow(stream, AwaitAnswerAsync(stream)) { Encrypted = stream.Encrypted };
             }
             catch (FlowProtocolException)
             {

@@ -118,6 +118,7 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
 
     private static void Prepare(Socket socket, WanPath path)
     {
+        CongestionChoice.Wait(socket);
         SocketOptions.SetNoDelay(socket);
         SocketOptions.SetKeepAlive(socket, KeepAliveIdle, KeepAliveInterval, KeepAliveProbes);
         if (path.Interface is { } device)

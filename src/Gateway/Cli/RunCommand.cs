@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Aggregator.Cli;
 using Aggregator.Gateway.Configuration;
+using Aggregator.Relay;
 
 namespace Aggregator.Gateway.Cli;
 
@@ -21,6 +22,7 @@ internal static class RunCommand
         {
             // System.CommandLine listens for SIGTERM only once the action has given it its task; until then a signal would be lost.
             await Task.Yield();
+            InlineCompletions.PrepareProcess();
             await GatewayDaemon.RunAsync(GatewaySettings.Load(parsed.GetRequiredValue(config)), cancel);
             return ExitCode.Done;
         });

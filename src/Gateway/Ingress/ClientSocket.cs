@@ -20,6 +20,7 @@ internal static class ClientSocket
     {
         try
         {
+            CongestionChoice.Suit(socket);
             SocketOptions.SetNoDelay(socket);
             SocketOptions.SetKeepAlive(socket, KeepAliveIdle, KeepAliveInterval, KeepAliveProbes);
             return socket.RemoteEndPoint;

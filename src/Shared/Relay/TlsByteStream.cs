@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 
 namespace Aggregator.Relay;
@@ -117,8 +118,56 @@ internal sealed class TlsByteStream : IByteStream, IOperationOwner
         return count < FullRecordBytes ? _read.Count(new ValueTask<int>(count), buffer.Length) : new ValueTask<int>(FillUp(buffer, count));
     }
 
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken) =>
-        _write.Run(Tls.WriteAsync(buffer, cancellationToken));
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        // SslStream writes to the transport record by record.
+        if (buffer.Length <= FullRecordBytes || buffer.Length > RelayBudget.LargeBytes || TlsGatherBuffers.TryRent() is not { } room)
+        {
+            return _write.Run(Tls.WriteAsync(buffer, cancellationToken));
+        }
+
+        ReadOnlyMemory<byte> records;
+        try
+        {
+            _transport.BeginGather(room);
+            var encrypt = Tls.WriteAsync(buffer, cancellationToken);
+            records = _transport.EndGather();
+            if (!encrypt.IsCompletedSuccessfully)
+            {
+                // Closed or broken: nothing of it was sent. It has nothing to wait for (a renegotiation is no part of TLS 1.3).
+                TlsGatherBuffers.Return(room);
+                return _write.Run(encrypt);
+            }
+        }
+        catch
+        {
+            _transport.EndGather();
+            TlsGatherBuffers.Return(room);
+            throw;
+        }
+
+        var send = _write.Run(_transport.WriteAsync(records, cancellationToken));
+        if (send.IsCompleted)
+        {
+            TlsGatherBuffers.Return(room);
+            return send;
+        }
+
+        return SendGatheredAsync(send, room);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private static async ValueTask SendGatheredAsync(ValueTask send, byte[] room)
+    {
+        try
+        {
+            await send;
+        }
+        finally
+        {
+            TlsGatherBuffers.Return(room);
+        }
+    }
 
     public async ValueTask CompleteWritesAsync(CancellationToken cancellationToken)
     {

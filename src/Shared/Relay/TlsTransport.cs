@@ -21,6 +21,10 @@ internal sealed class TlsTransport : Stream, IOperationOwner
     private byte[]? _kept;
     private Memory<byte> _receiving;
 
+    // Putting records together: what SslStream wrote since BeginGather.
+    private byte[]? _gather;
+    private int _gatheredBytes;
+
     internal TlsTransport(Socket socket)
     {
         Socket = socket;
@@ -130,8 +134,32 @@ internal sealed class TlsTransport : Stream, IOperationOwner
         return count;
     }
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-        _write.Run(SocketErrors.SendAsync(Socket, buffer, cancellationToken), buffer.Length);
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_gather is not null)
+        {
+            buffer.Span.CopyTo(_gather.AsSpan(_gatheredBytes));
+            _gatheredBytes += buffer.Length;
+            return ValueTask.CompletedTask;
+        }
+
+        return _write.Run(SocketErrors.SendAsync(Socket, buffer, cancellationToken), buffer.Length);
+    }
+
+    /// <summary>Writes from now on go into <paramref name="buffer"/>, which must have room for all of them.</summary>
+    internal void BeginGather(byte[] buffer)
+    {
+        _gather = buffer;
+        _gatheredBytes = 0;
+    }
+
+    /// <summary>Ends gathering. What was gathered, to be sent with <see cref="WriteAsync(ReadOnlyMemory{byte}, CancellationToken)"/>.</summary>
+    internal ReadOnlyMemory<byte> EndGather()
+    {
+        var gathered = _gather.AsMemory(0, _gatheredBytes);
+        _gather = null;
+        return gathered;
+    }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Aggregator.Cli;
 using Aggregator.Vps.Configuration;
+using Aggregator.Relay;
 
 namespace Aggregator.Vps.Cli;
 
@@ -18,6 +19,7 @@ internal static class RunCommand
         {
             // System.CommandLine listens for SIGTERM only once the action has given it its task; until then a signal would be lost.
             await Task.Yield();
+            InlineCompletions.PrepareProcess();
             await VpsDaemon.RunAsync(parsed.GetRequiredValue(config), cancel);
             return ExitCode.Done;
         });

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Aggregator.Flows;
+using Aggregator.Mptcp;
 
 namespace Aggregator.Vps.Egress;
 
@@ -65,6 +66,7 @@ internal sealed class Dialer(INameResolver resolver, EgressPolicySource policy, 
             socket.NoDelay = true;
             KeepAlive.Set(socket);
             await socket.ConnectAsync(target, cancellationToken);
+            CongestionChoice.Suit(socket);
             return new DialResult(OpenResult.Opened, socket);
         }
         catch (SocketException e)

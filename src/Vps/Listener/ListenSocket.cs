@@ -11,9 +11,6 @@ internal static class ListenSocket
     /// <summary>Connections that wait to be accepted; the kernel cuts it to net.core.somaxconn.</summary>
     private const int Backlog = 4096;
 
-    /// <summary>What most of the bytes leave with: it holds its rate over lines that lose packets. Not every host has it loaded.</summary>
-    private const string CongestionControl = "bbr";
-
     /// <param name="warn">Told in one sentence what the host lacks.</param>
     /// <exception cref="ListenException">The port cannot be had; one line that says why and what to do.</exception>
     internal static Socket Open(IPEndPoint endPoint, Action<string> warn)
@@ -46,7 +43,7 @@ internal static class ListenSocket
     {
         try
         {
-            return MptcpSocket.Listen(endPoint, Backlog, PreferCongestionControl);
+            return MptcpSocket.Listen(endPoint, Backlog, CongestionChoice.Wait);
         }
         catch (LibcException e) when (e.Errno is Libc.EPROTONOSUPPORT or Libc.ENOPROTOOPT or Libc.EINVAL)
         {
@@ -54,20 +51,7 @@ internal static class ListenSocket
         }
 
         return StreamSockets.Listen(
-            StreamSockets.Create(endPoint.AddressFamily, protocol: 0, "socket"), endPoint, Backlog, PreferCongestionControl);
-    }
-
-    /// <summary>Accepted connections and all their subflows take it over. The host's own default is not touched.</summary>
-    private static void PreferCongestionControl(Socket socket)
-    {
-        try
-        {
-            SocketOptions.SetCongestionControl(socket, CongestionControl);
-        }
-        catch (LibcException)
-        {
-            // ENOENT or EPERM: the host's default it is.
-        }
+            StreamSockets.Create(endPoint.AddressFamily, protocol: 0, "socket"), endPoint, Backlog, CongestionChoice.Wait);
     }
 
     private static bool IsWithoutIPv6(Exception e) =>

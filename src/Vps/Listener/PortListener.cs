@@ -210,7 +210,7 @@ internal sealed class PortListener(
         {
             await (test ? speed.ServeAsync(stream, socket, pin, stopping)
                 : isLane ? trunks.ServeAsync(stream, socket, gateway, stopping)
-                : flows.ServeAsync(stream, gateway, stopping));
+                : flows.ServeAsync(stream, socket, gateway, stopping));
         }
         finally
         {

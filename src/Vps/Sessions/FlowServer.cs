@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Net;
+using System.Net.Sockets;
 using Aggregator.Flows;
+using Aggregator.Mptcp;
 using Aggregator.Relay;
 using Aggregator.Vps.Egress;
 using Microsoft.Extensions.Logging;
@@ -24,13 +26,15 @@ internal sealed class FlowServer(Dialer dialer, RelayBudget budget, TimeProvider
 
     private const int DrainBytes = 1024 * 1024;
 
+    /// <param name="socket">The one below <paramref name="stream"/>.</param>
     /// <summary>Serves the connection to its end and closes it. Never throws for what a peer or the network does.</summary>
-    internal async Task ServeAsync(IByteStream stream, LiveGateway gateway, CancellationToken stopping)
+    internal async Task ServeAsync(IByteStream stream, Socket socket, LiveGateway gateway, CancellationToken stopping)
     {
         try
         {
             if (await ReadOpenAsync(stream, gateway, stopping) is { } target)
             {
+                CongestionChoice.Carry(socket);
                 await CarryAsync(stream, gateway, target, stopping);
             }
         }
@@ -125,6 +129,12 @@ internal sealed class FlowServer(Dialer dialer, RelayBudget budget, TimeProvider
             }
 
             await using var outside = new SocketByteStream(socket);
+            if (stream is TlsByteStream tls)
+            {
+                InlineCompletions.Prefer(tls.Socket);
+                InlineCompletions.Prefer(socket);
+            }
+
             try
             {
                 await WriteReplyAsync(stream, new FlowReply(OpenResult.Opened, Bare((IPEndPoint)socket.LocalEndPoint!)), stopping);
