@@ -21,7 +21,7 @@ internal sealed record GatewayConfig
     internal const string MptcpCarrier = "mptcp";
 
     /// <summary>As written: <see cref="TrunkCarrier"/> or <see cref="MptcpCarrier"/>.</summary>
-    internal string Carrier { get; init; } = MptcpCarrier;
+    internal string Carrier { get; init; } = TrunkCarrier;
 
     /// <summary>`tls` (default) or `none`: data connections authenticated but not encrypted, where the VPS allows it too.</summary>
     internal bool Encrypt { get; init; } = true;

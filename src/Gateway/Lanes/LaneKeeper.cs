@@ -149,7 +149,16 @@ internal sealed class LaneKeeper : IAsyncDisposable
             if (!IsWanted(live, wan, out string why))
             {
                 _logger.LaneClosed(_name, live.Lane.Id, why);
-                live.Lane.Close();
+                if (wan is not null && wan.Has(live.Path.Source!))
+                {
+                    // What it carries at this moment still arrives; the rest goes over the others.
+                    live.Lane.Retire();
+                }
+                else
+                {
+                    live.Lane.Close();
+                }
+
                 await live.Lane.Ended.WaitAsync(stopping);
                 break;
             }

@@ -38,25 +38,33 @@ internal sealed class TrunkLaneDialer(
             : _prepared = new Prepared(vps, PinnedTls.ClientOptions(identity, vps.Pin, PinnedTls.TrunkLane));
         PlainSession? plain = encrypt ? null : node.Plain;
         LaneRole role = RoleOf(link);
-        return await connector.Over(new SingleWanSelector(wan)).ConnectAsync(
-            vps,
-            async (socket, path, token) =>
-            {
-                IByteStream stream = plain is null
-                    ? await TlsByteStream.ConnectAsync(socket, prepared.Tls, token)
-                    : await PrefaceAsync(socket, plain, token);
-                try
+        try
+        {
+            return await connector.Over(new SingleWanSelector(wan)).ConnectAsync(
+                vps,
+                async (socket, path, token) =>
                 {
-                    return await JoinAsync(stream, socket, path, vps, link.Name, role, plain is null, token);
-                }
-                catch
-                {
-                    stream.Abort();
-                    await stream.DisposeAsync();
-                    throw;
-                }
-            },
-            cancellationToken);
+                    IByteStream stream = plain is null
+                        ? await TlsByteStream.ConnectAsync(socket, prepared.Tls, token)
+                        : await PrefaceAsync(socket, plain, token);
+                    try
+                    {
+                        return await JoinAsync(stream, socket, path, vps, link.Name, role, plain is null, token);
+                    }
+                    catch
+                    {
+                        stream.Abort();
+                        await stream.DisposeAsync();
+                        throw;
+                    }
+                },
+                cancellationToken);
+        }
+        catch (DialException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused })
+        {
+            sessions.Refused();
+            throw;
+        }
     }
 
     internal static LaneRole RoleOf(Wan wan) => wan.Role == LinkRole.Backup ? LaneRole.Backup : LaneRole.Normal;

@@ -64,6 +64,15 @@ internal sealed class TrunkSessions(TrunkBudget budget, TimeProvider time, ILogg
         Changed?.Invoke();
     }
 
+    /// <summary>Somebody at the VPS's address says that no daemon listens. With no lane left, the session has gone with the daemon, and its flows need not wait.</summary>
+    internal void Refused()
+    {
+        if (_current is { IsKnown: true, Session.LaneCount: 0 } ticket)
+        {
+            Lost(ticket);
+        }
+    }
+
     /// <summary>Nobody is paired any more: nothing of the session may go on.</summary>
     internal void EndCurrent()
     {

@@ -15,9 +15,6 @@ internal sealed class SocketLaneMeter : ILaneMeter
     /// <summary>The first and the kernel's limit of 8 beside it (up to 6.18).</summary>
     private const int MostSubflows = 9;
 
-    /// <summary>Told as unsent while the lane is elsewhere: more than any lane is given, so it is given nothing.</summary>
-    private const long Blocked = 1L << 40;
-
     private readonly Socket _socket;
     private readonly SubflowAddress _local;
     private readonly SubflowAddress _remote;
@@ -113,7 +110,7 @@ internal sealed class SocketLaneMeter : ILaneMeter
         if (_hasLostOwnPath)
         {
             _isElsewhere = true;
-            return new LaneReading { UnsentBytes = Blocked };
+            return new LaneReading { OffOwnPath = true };
         }
 
         TcpInfo tcp = _subflows[own].Tcp;
@@ -123,7 +120,7 @@ internal sealed class SocketLaneMeter : ILaneMeter
         _isElsewhere = !answers && (moved || _isElsewhere);
         if (_isElsewhere)
         {
-            return reading with { UnsentBytes = Blocked };
+            return reading with { OffOwnPath = true };
         }
 
         // What the subflow did not take yet: written, not acknowledged at the upper level, and not in the subflow either.
@@ -138,6 +135,7 @@ internal sealed class SocketLaneMeter : ILaneMeter
         Rtt = tcp.Rtt,
         MinRtt = tcp.MinRtt,
         DeliveryRateBytesPerSecond = (long)tcp.DeliveryRateBytesPerSecond,
+        PacingRateBytesPerSecond = (long)Math.Min(tcp.PacingRateBytesPerSecond ?? 0, long.MaxValue),
         CongestionWindowBytes = (long)tcp.CongestionWindowBytes,
         AcknowledgedBytes = (long)tcp.BytesAcknowledged,
         RetransmittedSegments = tcp.Retransmits,

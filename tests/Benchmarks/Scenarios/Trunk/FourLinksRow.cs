@@ -20,7 +20,7 @@ internal static class FourLinksRow
         foreach (bool down in (bool[])[true, false])
         {
             string way = down ? "down" : "up";
-            var alone = await bench.EachAloneAsync(down, options.Seconds(8, 3), options.Progress, cancellationToken);
+            var alone = await bench.EachAloneAsync(down, options.Seconds(12, 8), options.Progress, cancellationToken);
             double sum = alone.Values.Sum();
 
             // Warm: the lanes have carried once together.
