@@ -5,6 +5,7 @@ using Aggregator.Flows;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Identity;
+using Aggregator.Mptcp;
 using Aggregator.Relay;
 using Aggregator.Trunk;
 
@@ -88,6 +89,7 @@ internal sealed class TrunkLaneDialer(
         switch (answer.Status)
         {
             case LaneAnswerStatus.Accepted when ticket.TryAccept(answer.Instance):
+                CongestionChoice.Carry(socket);
                 var look = new SocketLaneMeter(socket);
                 look.TryRead(out _);
                 TrunkLane lane = ticket.Session.AddLane(new LaneTransport(offer.LaneId, link, role, stream, new SocketLaneMeter(socket)));

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Aggregator.Mptcp;
 using Aggregator.Relay;
 using Aggregator.Trunk;
 using Aggregator.Vps.Egress;
@@ -37,6 +38,7 @@ internal sealed class TrunkServer(TrunkRegistry registry, Dialer dialer, RelayBu
                     return;
                 }
 
+                CongestionChoice.Carry(socket);
                 look = new LaneLook(session, offer.LaneId, socket);
                 gateway.Add(look);
                 logger.LaneUp(gateway.Name, offer.LaneId, offer.Link, look.IsMptcp ? "MPTCP" : "plain TCP");
