@@ -26,19 +26,28 @@ internal sealed class EarliestCompletionScheduler : IFrameScheduler
 
     private const double MinBacklogBytes = 512 * 1024;
 
+    /// <summary>
+    /// What a lane leaves to quicker ones is at most so much, in time of the whole trunk and in bytes: all that waits is in the sender's memory and
+    /// delays what its flow says next. A lane that would need more takes the last place, and what it does not have there in time goes again.
+    /// </summary>
+    private const double MaxAheadSeconds = 0.8;
+    private const double MaxAheadBytes = 32 << 20;
+
     public double BytesAhead(ReadOnlySpan<LaneView> lanes, int self)
     {
         double arrival = lanes[self].ArrivalUs;
         double ahead = 0;
+        double rate = 0;
         for (int i = 0; i < lanes.Length; i++)
         {
+            rate += lanes[i].Takes ? lanes[i].RateBytesPerSecond : 0;
             if (i != self && lanes[i].Takes && lanes[i].ArrivalUs < arrival)
             {
                 ahead += lanes[i].RateBytesPerSecond * (arrival - lanes[i].ArrivalUs) / 1e6;
             }
         }
 
-        return ahead;
+        return Math.Min(ahead, Math.Min(rate * MaxAheadSeconds, MaxAheadBytes));
     }
 
     public double BacklogBytes(ReadOnlySpan<LaneView> lanes)

@@ -29,6 +29,9 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
     /// <summary>What this lane alone has to send: control frames and second copies, in this order.</summary>
     internal Fifo<Outgoing> Urgent;
 
+    /// <summary>Stream bytes in <see cref="Urgent"/>.</summary>
+    internal long UrgentBytes { get; set; }
+
     /// <summary>Counted frames that the peer has not acknowledged, oldest first.</summary>
     internal Fifo<SentFrame> Sent;
 
@@ -36,6 +39,9 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
     internal long SentCount { get; set; }
 
     internal long AcknowledgedCount { get; set; }
+
+    /// <summary>The frames before this one (by <see cref="SentCount"/>'s numbers) need no rescue any more.</summary>
+    internal long SettledCount { get; set; }
 
     /// <summary>When an acknowledgement last told something new, or something was sent with nothing under way.</summary>
     internal long ProgressAtUs { get; set; }

@@ -18,7 +18,7 @@ internal sealed class LaneEstimate
     private const long MinSmoothingUs = 60_000;
 
     /// <summary>The part of the frames that should be there when we expect them. The rest is what losses cost a lane.</summary>
-    private const double LatenessQuantile = 0.85;
+    private const double LatenessQuantile = 0.95;
 
     private LaneReading _reading;
     private bool _hasReading;
@@ -111,9 +111,15 @@ internal sealed class LaneEstimate
 
     /// <summary>Handed over and not on the wire, as far as known.</summary>
     internal double QueueBytes(long nowUs) =>
-        Math.Max(0, _reading.UnsentBytes + _writtenSinceReading - (RateBytesPerSecond * Math.Max(0, nowUs - _readAtUs) / 1e6));
+        Math.Max(0, _reading.UnsentBytes + _writtenSinceReading - (ServiceRateBytesPerSecond * Math.Max(0, nowUs - _readAtUs) / 1e6));
 
-    internal double QueueUs(long nowUs) => QueueBytes(nowUs) * 1e6 / RateBytesPerSecond;
+    /// <summary>
+    /// A lane that carried only a little has shown only a little rate; what its window lets go in a round trip, or its pace, goes at once.
+    /// </summary>
+    internal double QueueUs(long nowUs) => QueueBytes(nowUs) * 1e6 / ServiceRateBytesPerSecond;
+
+    private double ServiceRateBytesPerSecond =>
+        Math.Max(RateBytesPerSecond, Math.Max(_reading.PacingRateBytesPerSecond, _reading.CongestionWindowBytes * 5e5 / RttUs));
 
     /// <summary>How long until something written now arrives, typically.</summary>
     internal double ArrivalUs(long nowUs) => QueueUs(nowUs) + DelayUs;

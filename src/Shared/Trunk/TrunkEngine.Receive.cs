@@ -64,6 +64,7 @@ internal sealed partial class TrunkEngine : IFrameSink
         DuplicateBytes += bytes.Length - added;
         ReorderBytes += stream.Ahead.Bytes - ahead;
         MaxReorderBytes = Math.Max(MaxReorderBytes, ReorderBytes);
+        _reorderPeak = Math.Max(_reorderPeak, ReorderBytes);
         _budget.AddReceived(stream.ReceiveHeldBytes - held);
         if (!wasReadable && stream.UnreadBytes > 0)
         {
@@ -147,6 +148,8 @@ internal sealed partial class TrunkEngine : IFrameSink
 
                 break;
             case TrunkFrameType.Ping:
+                // Whoever pings has not heard of us for long.
+                AcknowledgeAgain();
                 _receiving!.PingToAnswer = (ulong)frame.Value;
                 _events.LaneHasWork(_receiving);
                 break;

@@ -47,6 +47,13 @@ internal sealed partial class TrunkEngine
 
     private bool IsSecondAckDue(long nowUs) => _secondAckVersion != _ackVersion && nowUs - _secondAckAtUs >= AckSecondEveryUs;
 
+    /// <summary>What was told may have been told to a lane that is dead: it is told again, by others.</summary>
+    private void AcknowledgeAgain()
+    {
+        _firstAckVersion = -1;
+        _secondAckVersion = -1;
+    }
+
     /// <summary>Builds what the lane should write next. Written or not, it counts as sent: a lane that cannot write has to be removed.</summary>
     /// <returns>The bytes put into <paramref name="buffer"/>; 0: nothing now, <see cref="ITrunkEvents.LaneHasWork"/> will tell.</returns>
     internal int Fill(EngineLane lane, Span<byte> buffer, long nowUs)
@@ -165,11 +172,11 @@ internal sealed partial class TrunkEngine
             {
                 if (stream.IsGone || end >= item.End)
                 {
-                    lane.Urgent.Dequeue();
+                    PopUrgent(lane);
                 }
                 else
                 {
-                    item = item with { Start = end };
+                    SkipTo(lane, ref item, end);
                 }
 
                 return 0;
@@ -177,18 +184,18 @@ internal sealed partial class TrunkEngine
 
             if (end == item.End)
             {
-                lane.Urgent.Dequeue();
+                PopUrgent(lane);
             }
             else
             {
-                item = item with { Start = end };
+                SkipTo(lane, ref item, end);
             }
 
             ResentBytes += end - start;
             return WriteData(lane, stream, start, end, buffer, nowUs);
         }
 
-        var control = lane.Urgent.Dequeue();
+        var control = PopUrgent(lane);
         int length = 0;
         long value = control.Start;
         var body = buffer[TrunkFrame.HeaderBytes..];
@@ -219,6 +226,12 @@ internal sealed partial class TrunkEngine
         new TrunkFrame(control.Type, control.Code, length, control.Id, value).Write(buffer);
         Note(lane, control, 0, nowUs);
         return TrunkFrame.HeaderBytes + length;
+    }
+
+    private static void SkipTo(EngineLane lane, ref Outgoing item, long start)
+    {
+        lane.UrgentBytes -= start - item.Start;
+        item = item with { Start = start };
     }
 
     private int FillData(EngineLane lane, Span<byte> buffer, int before, long nowUs)
@@ -369,7 +382,7 @@ internal sealed partial class TrunkEngine
             Content = content,
             SentAtUs = nowUs,
             QueueUs = (float)queue,
-            ExpectedAtUs = nowUs + (long)(queue + lane.Estimate.DelayUs + lane.Estimate.LatenessUs),
+            ExpectedAtUs = nowUs + (long)(queue + lane.Estimate.DelayUs),
         });
         lane.SentCount++;
         lane.OutstandingBytes += length;

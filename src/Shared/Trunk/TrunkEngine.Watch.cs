@@ -12,6 +12,16 @@ internal sealed partial class TrunkEngine
     /// <summary>A frame counts as overdue so long after it was expected.</summary>
     private const long OverdueUs = 4_000;
 
+    /// <summary>
+    /// A frame that is not late but will come so much later than another lane could bring it is not waited for. A hole of some
+    /// 20 ms costs the reader little: what came behind it is there at once when it closes.
+    /// </summary>
+    private const double HopelessFactor = 2;
+    private const double HopelessUs = 20_000;
+
+    /// <summary>Second copies that wait on one lane; more would be no rescue.</summary>
+    private const double MaxRescueWaitUs = 20_000;
+
     /// <summary>Frames looked at for one lane and tick.</summary>
     private const int MaxLooked = 256;
 
@@ -37,11 +47,12 @@ internal sealed partial class TrunkEngine
         bool busy = _quick.Count > 0 || _bulk.Count > 0 || _firstAckVersion != _ackVersion || (_second is not null && _secondAckVersion != _ackVersion);
         Rank(nowUs);
         HouseHomeless(nowUs);
+        double rate = TotalRate();
         for (int i = 0; i < _lanes.Count; i++)
         {
             var lane = _lanes[i];
             CheckStall(lane, nowUs);
-            ResendOverdue(lane, nowUs);
+            Rescue(lane, rate, nowUs);
             Ping(lane, nowUs);
             busy |= lane.Sent.Count > 0 || lane.Urgent.Count > 0 || lane.IsQuiet || lane.StalledSinceUs is not null;
             bool due = lane.WakeAtUs != 0 && lane.WakeAtUs <= nowUs;
@@ -72,7 +83,7 @@ internal sealed partial class TrunkEngine
             return;
         }
 
-        bool pingLost = lane.PingUnansweredSinceUs != 0
+        bool pingLost = lane.Sent.Count == 0 && lane.PingUnansweredSinceUs != 0
             && nowUs - Math.Max(lane.PingUnansweredSinceUs, _resumedAtUs) > Math.Max(StallAfterUs(lane), QuietAfterUs(lane));
         if (!pingLost)
         {
@@ -90,7 +101,7 @@ internal sealed partial class TrunkEngine
         }
 
         lane.StalledSinceUs = nowUs;
-        lane.PingUnansweredSinceUs = 0;
+        AcknowledgeAgain();
         _events.LaneStalled(lane, true);
         Rank(nowUs);
         SendElsewhere(lane, nowUs);
@@ -146,51 +157,86 @@ internal sealed partial class TrunkEngine
     }
 
     /// <summary>
-    /// Frames that should have been acknowledged and were not, and that hold up the reader now or will before another lane could bring them,
-    /// go again on the quickest other lane.
+    /// Frames that the reader waits for, or will before another lane could bring them, and that their own lane does not bring in time
+    /// go again on the lane that brings them first.
     /// </summary>
-    private void ResendOverdue(EngineLane lane, long nowUs)
+    private void Rescue(EngineLane lane, double totalRate, long nowUs)
     {
-        if (lane.StalledSinceUs is not null || lane.Sent.Count == 0)
+        if (lane.StalledSinceUs is not null || _lanes.Count < 2)
         {
             return;
         }
 
-        var other = lane == _best ? _second : _best;
-        if (other is null)
-        {
-            return;
-        }
-
-        double soonUs = other.Estimate.ArrivalUs(nowUs);
-        double soonBytes = (soonUs * TotalRate() / 1e6 / Math.Max(1, _bulk.Count)) + TrunkFrame.MaxDataBytes;
-        for (int i = 0; i < lane.Sent.Count && i < MaxLooked; i++)
+        lane.SettledCount = Math.Max(lane.SettledCount, lane.AcknowledgedCount);
+        int start = (int)(lane.SettledCount - lane.AcknowledgedCount);
+        for (int i = start; i < lane.Sent.Count && i < start + MaxLooked; i++)
         {
             ref var sent = ref lane.Sent[i];
-            if (nowUs - Math.Max(sent.ExpectedAtUs, _resumedAtUs) < OverdueUs + (long)lane.Estimate.DeviationUs)
+            var content = sent.Content;
+            bool isData = content.Type == TrunkFrameType.Data;
+            if (sent.IsAgain || (isData && (content.Stream!.IsGone || content.Stream.IsDelivered(content.Start, content.End))))
             {
-                break;
+                if (lane.SettledCount == lane.AcknowledgedCount + i)
+                {
+                    // Whatever is settled at the front is not looked at again.
+                    lane.SettledCount++;
+                }
+
+                continue;
             }
 
-            if (sent.IsAgain)
+            if (FindQuicker(lane, nowUs, out double soonUs) is not { } other)
+            {
+                return;
+            }
+
+            // Late: by more than half of what another lane would take. Hopeless: it will be, by much more than that.
+            double leftUs = Math.Max(sent.ExpectedAtUs, _resumedAtUs) - nowUs;
+            bool isLate = -leftUs > OverdueUs + Math.Max(soonUs / 2, Math.Min(lane.Estimate.DeviationUs, soonUs));
+            bool isHopeless = leftUs > (HopelessFactor * soonUs) + HopelessUs;
+            if (!isLate && !isHopeless)
             {
                 continue;
             }
 
-            var content = sent.Content;
-            if (content.Type != TrunkFrameType.Data)
+            if (isData)
             {
-                sent.IsAgain = true;
-                Push(other, content);
-            }
-            else if (!content.Stream!.IsGone && !content.Stream.IsDelivered(content.Start, content.End)
-                && content.Start < content.Stream.DeliveredTo + soonBytes)
-            {
-                sent.IsAgain = true;
+                double soonBytes = (soonUs * totalRate / 1e6 / Math.Max(1, _bulk.Count)) + TrunkFrame.MaxDataBytes;
+                if (content.Start > content.Stream!.DeliveredTo + soonBytes || content.Stream.Delivered.IsEmpty)
+                {
+                    continue;
+                }
+
                 lane.ResentBytes += content.End - content.Start;
-                Push(other, content);
+            }
+
+            sent.IsAgain = true;
+            Push(other, content);
+        }
+    }
+
+    /// <summary>The other lane that would bring something soonest, if any has room for it.</summary>
+    private EngineLane? FindQuicker(EngineLane than, long nowUs, out double soonUs)
+    {
+        EngineLane? found = null;
+        soonUs = double.MaxValue;
+        for (int i = 0; i < _lanes.Count; i++)
+        {
+            var lane = _lanes[i];
+            if (lane == than || !_views[i].Takes)
+            {
+                continue;
+            }
+
+            double waitUs = lane.UrgentBytes * 1e6 / _views[i].RateBytesPerSecond;
+            double arrivalUs = lane.Estimate.ArrivalUs(nowUs) + waitUs;
+            if (waitUs < MaxRescueWaitUs && arrivalUs < soonUs)
+            {
+                (found, soonUs) = (lane, arrivalUs);
             }
         }
+
+        return found;
     }
 
     private double TotalRate()
@@ -209,7 +255,8 @@ internal sealed partial class TrunkEngine
 
     private void Ping(EngineLane lane, long nowUs)
     {
-        if (_streams.Count > 0 && lane.Sent.Count == 0 && lane.PingUnansweredSinceUs == 0 && nowUs - lane.PingSentAtUs > PingEveryUs)
+        bool wanted = lane.StalledSinceUs is not null || (_streams.Count > 0 && lane.Sent.Count == 0);
+        if (wanted && lane.PingUnansweredSinceUs == 0 && nowUs - lane.PingSentAtUs > PingEveryUs)
         {
             lane.PingSentAtUs = nowUs;
             lane.PingUnansweredSinceUs = nowUs;

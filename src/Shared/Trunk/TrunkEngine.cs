@@ -52,6 +52,16 @@ internal sealed partial class TrunkEngine
 
     internal long DuplicateBytes { get; private set; }
 
+    /// <summary>The most since the last call; for measurements of one run.</summary>
+    internal long TakeReorderPeak()
+    {
+        long peak = _reorderPeak;
+        _reorderPeak = ReorderBytes;
+        return peak;
+    }
+
+    private long _reorderPeak;
+
     /// <summary>Payload that was delivered to the peer, once each.</summary>
     internal long DeliveredBytes { get; private set; }
 
@@ -78,11 +88,12 @@ internal sealed partial class TrunkEngine
 
         lane.IsGone = true;
         _lanes.Remove(lane);
+        AcknowledgeAgain();
         Rank(nowUs);
         SendElsewhere(lane, nowUs);
         while (lane.Urgent.Count > 0)
         {
-            Push(lane.Urgent.Dequeue(), nowUs);
+            Push(PopUrgent(lane), nowUs);
         }
 
         lane.Sent.Clear();
@@ -95,7 +106,7 @@ internal sealed partial class TrunkEngine
         Rank(nowUs);
         while (lane.Urgent.Count > 0 && _best is not null && _best != lane)
         {
-            Push(lane.Urgent.Dequeue(), nowUs);
+            Push(PopUrgent(lane), nowUs);
         }
 
         WakeAll();
@@ -119,6 +130,7 @@ internal sealed partial class TrunkEngine
         foreach (var lane in _lanes)
         {
             lane.Urgent.Clear();
+            lane.UrgentBytes = 0;
             lane.Urgent.Enqueue(new Outgoing(TrunkFrameType.Goodbye, 0, (byte)code, 0, 0, null));
             _events.LaneHasWork(lane);
         }
@@ -132,6 +144,7 @@ internal sealed partial class TrunkEngine
         if (quiet != lane.IsQuiet)
         {
             lane.IsQuiet = quiet;
+            AcknowledgeAgain();
             Rank(nowUs);
             if (quiet)
             {
@@ -263,6 +276,16 @@ internal sealed partial class TrunkEngine
         }
 
         lane.Urgent.Enqueue(item);
+        lane.UrgentBytes += BytesOf(item);
         _events.LaneHasWork(lane);
     }
+
+    private static Outgoing PopUrgent(EngineLane lane)
+    {
+        var item = lane.Urgent.Dequeue();
+        lane.UrgentBytes -= BytesOf(item);
+        return item;
+    }
+
+    private static long BytesOf(in Outgoing item) => item.Type == TrunkFrameType.Data ? item.End - item.Start : 0;
 }

@@ -36,6 +36,15 @@ internal sealed partial class TrunkSession
         }
     }
 
+    /// <summary>The most reordered payload since the last call.</summary>
+    internal long TakeReorderPeak()
+    {
+        lock (Gate)
+        {
+            return _engine.TakeReorderPeak();
+        }
+    }
+
     private static TrunkLaneSample SampleLane(TrunkLane lane, long now, double sent)
     {
         var engine = lane.Engine!;
