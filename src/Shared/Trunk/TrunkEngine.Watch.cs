@@ -22,8 +22,8 @@ internal sealed partial class TrunkEngine
     /// <summary>Second copies that wait on one lane; more would be no rescue.</summary>
     private const double MaxRescueWaitUs = 20_000;
 
-    /// <summary>Frames looked at for one lane and tick.</summary>
-    private const int MaxLooked = 256;
+    /// <summary>Frames looked at for one lane and tick: 20 MB under way on slow lanes, in some 20 us.</summary>
+    private const int MaxLooked = 4096;
 
     /// <summary>With streams open, lanes without traffic are pinged so often: a dead one should be known before it is needed.</summary>
     private const long PingEveryUs = 1_000_000;
@@ -167,14 +167,18 @@ internal sealed partial class TrunkEngine
             return;
         }
 
+        if (FindQuicker(lane, nowUs, out double soonUs) is not { } other)
+        {
+            return;
+        }
+
+        double soonBytes = (soonUs * totalRate / 1e6 / Math.Max(1, _bulk.Count)) + TrunkFrame.MaxDataBytes;
         lane.SettledCount = Math.Max(lane.SettledCount, lane.AcknowledgedCount);
-        int start = (int)(lane.SettledCount - lane.AcknowledgedCount);
-        for (int i = start; i < lane.Sent.Count && i < start + MaxLooked; i++)
+        int first = (int)(lane.SettledCount - lane.AcknowledgedCount);
+        for (int i = first; i < lane.Sent.Count && i < first + MaxLooked; i++)
         {
             ref var sent = ref lane.Sent[i];
-            var content = sent.Content;
-            bool isData = content.Type == TrunkFrameType.Data;
-            if (sent.IsAgain || (isData && (content.Stream!.IsGone || content.Stream.IsDelivered(content.Start, content.End))))
+            if (sent.IsAgain)
             {
                 if (lane.SettledCount == lane.AcknowledgedCount + i)
                 {
@@ -185,9 +189,12 @@ internal sealed partial class TrunkEngine
                 continue;
             }
 
-            if (FindQuicker(lane, nowUs, out double soonUs) is not { } other)
+            // Places on a lane do not only rise: what waited for another lane may have been taken by this one later.
+            var stream = sent.Content.Stream;
+            if (sent.Content.Type == TrunkFrameType.Data
+                && (stream!.IsGone || sent.Content.Start > stream.DeliveredTo + soonBytes || stream.Delivered.IsEmpty))
             {
-                return;
+                continue;
             }
 
             // Late: by more than half of what another lane would take. Hopeless: it will be, by much more than that.
@@ -199,19 +206,24 @@ internal sealed partial class TrunkEngine
                 continue;
             }
 
-            if (isData)
+            if (sent.Content.Type == TrunkFrameType.Data)
             {
-                double soonBytes = (soonUs * totalRate / 1e6 / Math.Max(1, _bulk.Count)) + TrunkFrame.MaxDataBytes;
-                if (content.Start > content.Stream!.DeliveredTo + soonBytes || content.Stream.Delivered.IsEmpty)
+                if (stream!.IsDelivered(sent.Content.Start, sent.Content.End))
                 {
                     continue;
                 }
 
-                lane.ResentBytes += content.End - content.Start;
+                lane.ResentBytes += sent.Content.End - sent.Content.Start;
             }
 
             sent.IsAgain = true;
-            Push(other, content);
+            Push(other, sent.Content);
+            if (FindQuicker(lane, nowUs, out soonUs) is not { } next)
+            {
+                return;
+            }
+
+            other = next;
         }
     }
 
