@@ -101,15 +101,15 @@ internal static class GatewayDaemon
             var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings, time);
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
             traffic.Start();
-            using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic), time);
+            var speed = new SpeedTester(node, nodeDialer, connector, identity, () => host.Snapshot, time, loggers.CreateLogger<SpeedTester>());
+            using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic, speed), time);
             builder.Services.AddSingleton(status);
             builder.Services.AddSingleton(doctor);
             builder.Services.AddSingleton(host);
             builder.Services.AddSingleton(node);
             builder.Services.AddSingleton(time);
             builder.Services.AddSingleton<GatewayLocalService>();
-            builder.Services.AddSingleton(new SpeedTester(
-                node, nodeDialer, connector, identity, () => host.Snapshot, time, loggers.CreateLogger<SpeedTester>()));
+            builder.Services.AddSingleton(speed);
             builder.Services.AddSingleton<GatewaySpeedService>();
             await using WebApplication app = builder.Build();
             app.MapGrpcService<GatewayLocalService>();
@@ -140,12 +140,13 @@ internal static class GatewayDaemon
         }
     }
 
-    private static DaemonSide DoctorSide(StatusReader status, HostController host, NodeConnection node, TrafficHistory traffic) => new()
+    private static DaemonSide DoctorSide(StatusReader status, HostController host, NodeConnection node, TrafficHistory traffic, SpeedTester speed) => new()
     {
         Links = host.Snapshot,
         Node = node.Node,
         VpsAddresses = host.VpsAddresses,
         State = new DaemonState(status.Read(), node.SinceContact, traffic.Window()),
+        Speed = speed,
     };
 
     private static async Task StartHostAsync(HostController host, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using System.Net;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
+using Aggregator.Gateway.Speed;
 using Aggregator.Protocol.V1;
 
 namespace Aggregator.Gateway.Doctor;
@@ -37,6 +38,9 @@ internal sealed record DoctorContext
 
     /// <summary>By link name, of the last speed test that is fresh enough.</summary>
     internal ImmutableDictionary<string, LinkSpeed> Speeds { get; init; } = ImmutableDictionary<string, LinkSpeed>.Empty;
+
+    /// <summary>Null: the daemon is not running.</summary>
+    internal SpeedTester? Speed { get; init; }
 
     internal required PathViews Paths { get; init; }
 

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
+using Aggregator.Gateway.Speed;
 using Aggregator.Identity;
 using Aggregator.Protocol.V1;
 using Aggregator.Settings;
@@ -45,6 +46,7 @@ internal sealed class DoctorDesk(GatewayConfig config, IdentityKey? identity, Fu
                 VpsAddresses = side.VpsAddresses,
                 Files = new HostFiles(),
                 Daemon = side.State,
+                Speed = side.Speed,
                 Paths = paths,
                 Time = time,
             };
@@ -113,4 +115,6 @@ internal sealed record DaemonSide
     internal ImmutableArray<IPEndPoint> VpsAddresses { get; init; } = [];
 
     internal DaemonState? State { get; init; }
+
+    internal SpeedTester? Speed { get; init; }
 }

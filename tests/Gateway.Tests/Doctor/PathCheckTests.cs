@@ -5,6 +5,7 @@ using Aggregator.Gateway.Doctor;
 using Aggregator.Gateway.Doctor.Checks;
 using Aggregator.Gateway.Doctor.Probes;
 using Aggregator.Gateway.Links;
+using Aggregator.Protocol.V1;
 using FsCheck;
 using FsCheck.Fluent;
 using Shouldly;
@@ -176,5 +177,37 @@ public sealed class PathCheckTests
         VpsCheck.Decide("vps.test:7443", Some.Daemon("connected")).Result.ShouldBe(CheckResult.Ok);
         VpsCheck.Decide("vps.test:7443", Some.Daemon("unreachable", TimeSpan.FromMinutes(5))).Text.ShouldContain("it last answered 5 min ago");
         VpsCheck.Decide("vps.test:7443", Some.Daemon("unreachable")).Text.ShouldContain("has not answered since the daemon started");
+    }
+
+    [Fact]
+    public void A_measured_link_is_told_with_its_queue()
+    {
+        var link = new SpeedLink { Name = "dsl", DownMbps = 47.1, UpMbps = 9.4, RttIdleMs = 20, RttLoadedDownMs = 120, RttLoadedUpMs = 90 };
+        SpeedCheck.Decide(link).ShouldBe(Finding.Ok("dsl: at least 47 Mbit/s down, at least 9.4 Mbit/s up in a short look, round trip 20 ms idle, +100 ms and +70 ms under load"));
+        link.RttLoadedUpMs = 1500;
+        SpeedCheck.Decide(link).Text.ShouldEndWith("bufferbloat");
+        SpeedCheck.Decide(new SpeedLink { Name = "dsl", Error = "it died" }).Result.ShouldBe(CheckResult.Warn);
+        SpeedCheck.Decide(new SpeedLink { Name = "dsl", UpMbps = 1 }).Text.ShouldBe("dsl: not known down, at least 1 Mbit/s up in a short look");
+    }
+
+    [Fact]
+    public void Quick_tests_end_in_time()
+    {
+        for (int links = 1; links <= SpeedCheck.MostLinks; links++)
+        {
+            (2 * links * (SpeedCheck.DurationFor(links) + TimeSpan.FromSeconds(0.9))).ShouldBeLessThan(new SpeedCheck().Limit);
+        }
+    }
+
+    [Fact]
+    public void The_vpss_own_findings_are_told_by_their_level()
+    {
+        VpsHealthCheck.Decide(null).Result.ShouldBe(CheckResult.Skip);
+        var health = new VpsHealth { Level = "ok", Memory = new MemoryHealth { TotalBytes = 2_000_000_000, AvailableBytes = 1_500_000_000 }, Swap = new SwapHealth { TotalBytes = 0, UsedBytes = 0 } };
+        VpsHealthCheck.Decide(health).ShouldBe(Finding.Ok("1.5 GB of 2 GB memory available, no swap"));
+        health.Findings.Add(new HealthFinding { Code = "a", Level = "warn", Text = "little memory", Remedy = "rent more" });
+        VpsHealthCheck.Decide(health).ShouldSatisfyAllConditions(f => f.Result.ShouldBe(CheckResult.Warn), f => f.Remedy.ShouldBe("rent more"));
+        health.Findings.Add(new HealthFinding { Code = "b", Level = "critical", Text = "it swaps", Remedy = "add memory" });
+        VpsHealthCheck.Decide(health).ShouldSatisfyAllConditions(f => f.Result.ShouldBe(CheckResult.Fail), f => f.Text.ShouldStartWith("it swaps"));
     }
 }

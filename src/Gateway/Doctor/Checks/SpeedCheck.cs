@@ -1,12 +1,91 @@
+using System.Globalization;
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Links;
+using Aggregator.Gateway.Speed;
+using Aggregator.Protocol.V1;
+
 namespace Aggregator.Gateway.Doctor.Checks;
 
-/// <summary>Each link alone, up and down.</summary>
+/// <summary>
+/// Each link alone, down and up, and its round trip when it is full: by a quick test of the active links that are up. It has no time for a rate
+/// to become steady on every line, so what it finds is the least that a link does.
+/// </summary>
 internal sealed class SpeedCheck : ICheck
 {
+    /// <summary>More would not end in time: each takes four to five seconds.</summary>
+    internal const int MostLinks = 3;
+
+    /// <summary>What the other checks leave of a doctor's time.</summary>
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(14);
+
+    /// <summary>Of each measurement, for its connections and for filling the queue.</summary>
+    private static readonly TimeSpan Around = TimeSpan.FromSeconds(0.9);
+
+    /// <summary>Calls and games suffer long before; downloads from about here on.</summary>
+    internal const double BloatMs = 300;
+
+    private const string Test = "run `aggregator-gateway speedtest`";
+
     public string Id => "link-speed";
 
     public string Title => "Each link alone, down and up";
 
-    public Task<Finding> RunAsync(DoctorContext context, CancellationToken cancellationToken) => Task.FromResult(
-        Finding.Skip("no speed test was run yet", "run `aggregator-gateway speedtest`"));
+    public TimeSpan Limit => TimeSpan.FromSeconds(16);
+
+    public bool LoadsTheLines => true;
+
+    public async Task<Finding> RunAsync(DoctorContext context, CancellationToken cancellationToken)
+    {
+        if (context.Speed is not { } speed)
+        {
+            return Finding.Skip("the daemon is not running", Test);
+        }
+
+        string[] links = [.. context.Links.Links.Where(l => l is { Role: LinkRole.Active, State: not LinkState.Down }).Select(l => l.Name)];
+        if (links.Length is 0 or > MostLinks)
+        {
+            return Finding.Skip(links.Length == 0 ? "no active link is up" : $"{links.Length} links take longer to measure than a doctor may", Test);
+        }
+
+        try
+        {
+            var result = await speed.RunAsync(
+                new SpeedOptions(links, Down: true, Up: true, DurationFor(links.Length), Bonded: false), static _ => { }, cancellationToken);
+            return Finding.Join(result.Links.Select(Decide), "no link was measured");
+        }
+        catch (SpeedException e)
+        {
+            return Finding.Skip(e.Message, Test);
+        }
+    }
+
+    /// <summary>Two measurements a link share the budget.</summary>
+    internal static TimeSpan DurationFor(int links)
+    {
+        TimeSpan share = (Budget / (2 * links)) - Around;
+        return share < SpeedOptions.ShortestDuration ? SpeedOptions.ShortestDuration : share > SpeedOptions.DefaultDuration ? SpeedOptions.DefaultDuration : share;
+    }
+
+    internal static Finding Decide(SpeedLink link)
+    {
+        if (link.HasError)
+        {
+            return Finding.Warn($"{link.Name} could not be measured ({link.Error})", $"look at {link.Name}, then {Test}");
+        }
+
+        string text = $"{link.Name}: {Rate(link.HasDownMbps, link.DownMbps)} down, {Rate(link.HasUpMbps, link.UpMbps)} up in a short look";
+        if (!link.HasRttIdleMs)
+        {
+            return Finding.Ok(text);
+        }
+
+        double down = link.HasRttLoadedDownMs ? link.RttLoadedDownMs - link.RttIdleMs : 0;
+        double up = link.HasRttLoadedUpMs ? link.RttLoadedUpMs - link.RttIdleMs : 0;
+        text += string.Create(CultureInfo.InvariantCulture, $", round trip {Texts.Milliseconds(link.RttIdleMs)} idle, +{Texts.Milliseconds(Math.Max(0, down))} and +{Texts.Milliseconds(Math.Max(0, up))} under load");
+        return Math.Max(down, up) > BloatMs
+            ? Finding.Warn($"{text}: bufferbloat", $"shape {(down > up ? "what comes down" : "sending on")} {link.Name} to just below its rate (fq_codel or cake)")
+            : Finding.Ok(text);
+    }
+
+    private static string Rate(bool known, double mbps) => known ? $"at least {Texts.Mbps(mbps)}" : "not known";
 }
