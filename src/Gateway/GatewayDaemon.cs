@@ -145,7 +145,7 @@ internal static class GatewayDaemon
         Links = host.Snapshot,
         Node = node.Node,
         VpsAddresses = host.VpsAddresses,
-        State = new DaemonState(status.Read(), node.SinceContact, traffic.Window()),
+        State = new DaemonState(status.Read(), status.Read, node.SinceContact, traffic.Window()),
         Speed = speed,
     };
 

@@ -54,7 +54,8 @@ internal sealed record DoctorContext
 }
 
 /// <summary>What only a running daemon knows.</summary>
-/// <param name="Status">As `status --json` has it.</param>
+/// <param name="Status">As `status --json` has it, when the doctor began.</param>
+/// <param name="Read">The same at the moment it is asked for.</param>
 /// <param name="SinceContact">Since the VPS last answered on the control session; null: not since the daemon started.</param>
 /// <param name="Traffic">Of each WAN in the last minute.</param>
-internal sealed record DaemonState(GatewayStatus Status, TimeSpan? SinceContact, TrafficWindow Traffic);
+internal sealed record DaemonState(GatewayStatus Status, Func<GatewayStatus> Read, TimeSpan? SinceContact, TrafficWindow Traffic);

@@ -39,8 +39,11 @@ internal static class Some
     internal static TrafficWindow Traffic(params (string Link, ulong Rx, ulong Tx)[] links) => new(
         TimeSpan.FromMinutes(1), [.. links.Select(l => new LinkTraffic(l.Link, l.Rx, l.Tx))]);
 
-    internal static DaemonState Daemon(string nodeState, TimeSpan? since = null) => new(
-        new GatewayStatus { Node = new NodeStatus { State = nodeState } }, since, new TrafficWindow(TimeSpan.Zero, ImmutableArray<LinkTraffic>.Empty));
+    internal static DaemonState Daemon(string nodeState, TimeSpan? since = null)
+    {
+        var status = new GatewayStatus { Node = new NodeStatus { State = nodeState } };
+        return new DaemonState(status, () => status, since, new TrafficWindow(TimeSpan.Zero, ImmutableArray<LinkTraffic>.Empty));
+    }
 
     internal static DoctorContext Context(GatewayConfig? config = null, HostFiles? files = null, params Link[] links) => new()
     {
