@@ -15,6 +15,7 @@ using Aggregator.Gateway.Policy;
 using Aggregator.Gateway.Speed;
 using Aggregator.Gateway.Status;
 using Aggregator.Host;
+using Aggregator.Health;
 using Aggregator.Hosting;
 using Aggregator.Identity;
 using Aggregator.Protocol.V1;
@@ -26,6 +27,8 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+
+using HostFiles = Aggregator.Health.HostFiles;
 
 namespace Aggregator.Gateway;
 
@@ -53,6 +56,7 @@ internal static class GatewayDaemon
             throw new CliException($"another {RootCommandFactory.Name}, with another `state`, manages this host's network already; end it first");
         }
 
+        long? heap = ProcessMemory.LimitHeap(new HostFiles());
         TimeProvider time = TimeProvider.System;
         using IdentityKey identity = IdentityKey.LoadOrCreate(config.State);
         var builder = WebApplication.CreateSlimBuilder();
@@ -61,6 +65,11 @@ internal static class GatewayDaemon
         builder.Services.AddGrpc();
 
         using ILoggerFactory loggers = LoggerFactory.Create(DaemonLogging.Configure);
+        if (heap is { } bytes)
+        {
+            loggers.CreateLogger<MemoryGuard>().HeapLimited(bytes / 1_000_000, ProcessMemory.TotalBytes(new HostFiles()) / 1_000_000);
+        }
+
         await using var host = new HostController(config, time, loggers);
         var limits = CarrierLimits.Default;
         bool lanes = config.Carrier == GatewayConfig.TrunkCarrier;
@@ -78,7 +87,7 @@ internal static class GatewayDaemon
             time,
             loggers.CreateLogger<NodeConnection>());
         Func<VpsTarget?> target = () => node.Node is { } n ? new VpsTarget(n.Hosts, n.Port, n.Pin) : null;
-        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long memory = ProcessMemory.TotalBytes(new HostFiles());
         await using ICarrier carrier = lanes
             ? new TrunkCarrier(
                 sessions => new TrunkLaneDialer(connector, sessions, target, identity, node, config.Encrypt),
@@ -110,6 +119,11 @@ internal static class GatewayDaemon
             builder.Services.AddSingleton(time);
             builder.Services.AddSingleton<GatewayLocalService>();
             builder.Services.AddSingleton(speed);
+            builder.Services.AddHostedService(_ => new MemoryGuard(
+                new HostFiles(),
+                time,
+                loggers.CreateLogger<MemoryGuard>(),
+                now => context.Budget.Adapt(now.Share, now.State == MemoryState.Critical)));
             builder.Services.AddSingleton<GatewaySpeedService>();
             await using WebApplication app = builder.Build();
             app.MapGrpcService<GatewayLocalService>();

@@ -96,6 +96,10 @@ internal static class FlowRun
     private static async ValueTask<CarriedFlow?> OpenAsync(
         IngressContext context, FlowRegistry.Flow flow, IByteStream client, FlowTarget target, ReadOnlyMemory<byte> firstBytes)
     {
+        if (context.Budget.RefusesFlows)
+        {
+            return new CarriedFlow(null, Task.FromResult(new OpenReply(OpenResult.Busy, null)));
+        }
         try
         {
             CarriedFlow carried = await context.Carrier.OpenAsync(target, firstBytes, flow.Ending);

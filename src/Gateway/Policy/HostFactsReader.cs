@@ -1,3 +1,4 @@
+using Aggregator.Health;
 using Aggregator.Host;
 
 namespace Aggregator.Gateway.Policy;
@@ -9,7 +10,7 @@ internal static class HostFactsReader
     internal const int LoopbackIndex = 1;
 
     internal static HostFacts Read(SysctlFiles files) => new(
-        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+        ProcessMemory.TotalBytes(new HostFiles()),
         files.Read(SysctlName.Of("net.mptcp.enabled")) is not null,
         files.Read(SysctlName.Of("net.ipv4.conf.all.rp_filter")) == "1",
         // Kernels before 6.15 have no list and know both managers if they have pm_type.

@@ -20,26 +20,39 @@ internal readonly record struct CgroupMemory(long LimitBytes, long? AvailableByt
 
     internal static CgroupMemory? Read(HostFiles files)
     {
-        string? groups = files.Read("/proc/self/cgroup");
-        string? mounts = groups is null ? null : files.Read("/proc/self/mountinfo");
-        if (mounts is null)
+        if (files.Read("/proc/self/cgroup") is not { } groups)
         {
             return null;
         }
 
-        CgroupMemory? lowest = null;
+        // `ip netns exec` gives its program a /sys without cgroups; whoever started that one still sees them.
+        return TryRead(files, groups, "self", "", out var limit)
+            || (ProcText.Value(files.Read("/proc/self/status"), "PPid:") is { } parent and > 0
+                && TryRead(files, groups, $"{parent}", $"/proc/{parent}/root", out limit))
+            ? limit
+            : null;
+    }
+
+    /// <returns>Whether the groups can be seen at all in the mounts of <paramref name="process"/>; then there may still be no limit.</returns>
+    private static bool TryRead(HostFiles files, string groups, string process, string root, out CgroupMemory? lowest)
+    {
+        lowest = null;
+        string mounts = files.Read($"/proc/{process}/mountinfo") ?? "";
+        bool seen = false;
         foreach (bool second in (bool[])[false, true])
         {
-            foreach (string directory in Directories(groups!, mounts, second))
+            foreach (string directory in Directories(groups, mounts, second))
             {
-                if (ReadOne(files, directory, second) is { } one)
+                seen |= files.Read($"{root}{directory}/{(second ? "cgroup.controllers" : "memory.stat")}") is { } text
+                    && (!second || text.Contains("memory", StringComparison.Ordinal));
+                if (ReadOne(files, root + directory, second) is { } one)
                 {
                     lowest = lowest is { } before ? Lower(before, one) : one;
                 }
             }
         }
 
-        return lowest;
+        return seen || lowest is not null;
     }
 
     /// <summary>The process' group and those above it, as far as they are mounted here; empty: none of this version has the memory controller.</summary>

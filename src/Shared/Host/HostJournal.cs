@@ -71,6 +71,16 @@ internal sealed class HostJournal
         }
     }
 
+    /// <summary>What was before has become something else; nothing where the setting was not changed.</summary>
+    internal void RebaseSysctl(string path, string original)
+    {
+        if (_contents.Sysctls.ContainsKey(path))
+        {
+            _contents.Sysctls[path] = original;
+            Save();
+        }
+    }
+
     /// <summary>The setting is as it was before.</summary>
     internal void ForgetSysctl(string path)
     {

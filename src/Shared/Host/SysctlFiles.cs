@@ -35,6 +35,21 @@ internal sealed class SysctlFiles(string root = "/proc/sys")
         }
     }
 
+    /// <summary>
+    /// False where the setting is there to be read only: the host's, seen from another network namespace. True says nothing of our own rights.
+    /// </summary>
+    internal bool IsWritable(SysctlName name)
+    {
+        try
+        {
+            return (File.GetUnixFileMode(Path.Combine(root, name.Path)) & UnixFileMode.UserWrite) != 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     internal SysctlWrite Write(SysctlName name, string value)
     {
         try

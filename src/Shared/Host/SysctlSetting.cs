@@ -11,6 +11,9 @@ internal enum SysctlRule
     /// <summary>The last number (or, where the value has several, that many) is raised and never lowered; numbers before stay (tcp_rmem's maximum).</summary>
     AtLeast,
 
+    /// <summary>A single number that is lowered and never raised (vm.swappiness).</summary>
+    AtMost,
+
     /// <summary>The value only where the host had 1 (rp_filter: loose in place of strict, but not in place of none).</summary>
     InPlaceOfOne,
 }
@@ -25,6 +28,8 @@ internal sealed record SysctlSetting(SysctlName Name, string Value, SysctlRule R
         {
             SysctlRule.Exact => Value,
             SysctlRule.AtLeast => Raised(original),
+            SysctlRule.AtMost => long.TryParse(original, NumberStyles.None, CultureInfo.InvariantCulture, out long had)
+                && had <= long.Parse(Value, CultureInfo.InvariantCulture) ? null : Value,
             SysctlRule.InPlaceOfOne => original == "1" ? Value : null,
             _ => throw new InvalidOperationException($"unknown rule {Rule}"),
         };
@@ -34,6 +39,7 @@ internal sealed record SysctlSetting(SysctlName Name, string Value, SysctlRule R
     public override string ToString() => Rule switch
     {
         SysctlRule.AtLeast => $"{Name} >= {Value}",
+        SysctlRule.AtMost => $"{Name} <= {Value}",
         SysctlRule.InPlaceOfOne => $"{Name} = {Value} (where it is 1)",
         _ => $"{Name} = {Value}",
     };

@@ -21,6 +21,8 @@ internal sealed class RelayBudget
     /// <summary>Large buffers that are kept for the next flow when nobody uses them (2 MiB); the rest goes back to the collector.</summary>
     private const int KeptLarge = 16;
 
+    private int KeptNow => Math.Min(KeptLarge, _largeLimit);
+
     private readonly Lock _lock = new();
     private readonly Stack<byte[]> _large = new();
     private readonly Stack<byte[]> _small = new();
@@ -30,6 +32,8 @@ internal sealed class RelayBudget
     private readonly LinkedList<Writer> _writing = new();
     private readonly TimeProvider _time;
     private bool _relieving;
+    private int _largeLimit;
+    private int _refuses;
     private int _largeInUse;
     private int _smallInUse;
 
@@ -38,7 +42,7 @@ internal sealed class RelayBudget
         _time = time ?? TimeProvider.System;
         ArgumentOutOfRangeException.ThrowIfNegative(largeCount);
         ArgumentOutOfRangeException.ThrowIfLessThan(smallCount, 1);
-        LargeCount = largeCount;
+        LargeCount = _largeLimit = largeCount;
         SmallCount = smallCount;
     }
 
@@ -49,8 +53,11 @@ internal sealed class RelayBudget
     /// <summary>For one buffer to be taken, when others wait for it: 30 s are under 5 kB/s. Without others waiting, there is no limit.</summary>
     internal TimeSpan PatienceWithReceivers { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>What flows may hold at most.</summary>
-    internal long LimitBytes => ((long)LargeCount * LargeBytes) + ((long)SmallCount * SmallBytes);
+    /// <summary>What flows may hold at most, for the time being; see <see cref="Adapt"/>.</summary>
+    internal long LimitBytes => ((long)Volatile.Read(ref _largeLimit) * LargeBytes) + ((long)SmallCount * SmallBytes);
+
+    /// <summary>Memory is nearly gone: whoever opens a flow is told so (busy) in place of being let in.</summary>
+    internal bool RefusesFlows => Volatile.Read(ref _refuses) != 0;
 
     /// <summary>Bytes of the buffers that flows hold at this moment.</summary>
     internal long InUseBytes
@@ -69,6 +76,29 @@ internal sealed class RelayBudget
     {
         long largeBytes = Math.Clamp(totalBytes / 32, 4L << 20, 64L << 20);
         return new RelayBudget((int)(largeBytes / LargeBytes), (int)(largeBytes / 4 / SmallBytes));
+    }
+
+    /// <summary>
+    /// Follows the memory that is left: of the large buffers only <paramref name="share"/> (0 to 1) may be held from now on. Those in use are not taken
+    /// away, but one that comes back above the limit goes to the collector, and who waits gets a small one in its place: for these a small one more
+    /// may be in use for each large one that was.
+    /// </summary>
+    internal void Adapt(double share, bool refusesFlows)
+    {
+        lock (_lock)
+        {
+            _largeLimit = (int)Math.Ceiling(LargeCount * Math.Clamp(share, 0, 1));
+            Volatile.Write(ref _refuses, refusesFlows ? 1 : 0);
+            while (_large.Count > KeptNow)
+            {
+                _large.Pop();
+            }
+
+            while (_waiting.Count > 0 && TryTake() is { } buffer)
+            {
+                _waiting.Dequeue().SetResult(buffer);
+            }
+        }
     }
 
     /// <summary>
@@ -99,14 +129,22 @@ internal sealed class RelayBudget
     {
         lock (_lock)
         {
-            if (_waiting.TryDequeue(out var waiter))
+            if (buffer.Length == LargeBytes && _largeInUse > _largeLimit)
+            {
+                _largeInUse--;
+                if (_waiting.TryDequeue(out var next))
+                {
+                    next.SetResult(TakeSmall());
+                }
+            }
+            else if (_waiting.TryDequeue(out var waiter))
             {
                 waiter.SetResult(buffer);
             }
             else if (buffer.Length == LargeBytes)
             {
                 _largeInUse--;
-                if (_large.Count < KeptLarge)
+                if (_large.Count < KeptNow)
                 {
                     _large.Push(buffer);
                 }
@@ -114,7 +152,10 @@ internal sealed class RelayBudget
             else
             {
                 _smallInUse--;
-                _small.Push(buffer);
+                if (_smallInUse + _small.Count < SmallCount)
+                {
+                    _small.Push(buffer);
+                }
             }
         }
     }
@@ -172,19 +213,19 @@ internal sealed class RelayBudget
 
     private byte[]? TryTake()
     {
-        if (_largeInUse < LargeCount)
+        if (_largeInUse < _largeLimit)
         {
             _largeInUse++;
             return _large.TryPop(out byte[]? large) ? large : GC.AllocateUninitializedArray<byte>(LargeBytes);
         }
 
-        if (_smallInUse < SmallCount)
-        {
-            _smallInUse++;
-            return _small.TryPop(out byte[]? small) ? small : GC.AllocateUninitializedArray<byte>(SmallBytes);
-        }
+        return _smallInUse < SmallCount ? TakeSmall() : null;
+    }
 
-        return null;
+    private byte[] TakeSmall()
+    {
+        _smallInUse++;
+        return _small.TryPop(out byte[]? small) ? small : GC.AllocateUninitializedArray<byte>(SmallBytes);
     }
 
     /// <summary>One direction of a flow, as the budget knows it.</summary>

@@ -7,13 +7,18 @@ namespace Aggregator.Vps.Apply;
 
 /// <summary>
 /// Brings the host to <see cref="WantedSettings"/> and back. The values before are in the journal before anything is changed, so a daemon
-/// that was killed leaves them there for the next one, which keeps them. For one caller at a time.
+/// that was killed leaves them there for the next one, which keeps them.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle nobody asks for holds nothing.")]
 internal sealed class HostSettings(HostJournal journal, ILogger logger)
 {
     private const string LimitsKey = "mptcp.limits";
 
+    private readonly SemaphoreSlim _one = new(1, 1);
     private readonly HostSysctls _sysctls = new(journal, new SysctlFiles());
+
+    /// <summary>As given to <see cref="ApplyAsync(long, CancellationToken)"/>; 0 while nothing is to be set.</summary>
+    private long _memoryBytes;
 
     /// <summary>What differs from before because of us. Replaced as a whole.</summary>
     internal IReadOnlyList<AppliedHostSetting> Applied { get; private set; } = [];
@@ -21,21 +26,71 @@ internal sealed class HostSettings(HostJournal journal, ILogger logger)
     /// <summary>In one sentence each, what could not be set.</summary>
     internal IReadOnlyList<string> Problems { get; private set; } = [];
 
-    internal async Task ApplyAsync(long totalMemoryBytes, CancellationToken cancellationToken)
+    internal Task ApplyAsync(long totalMemoryBytes, CancellationToken cancellationToken) => AloneAsync(
+        async () =>
+        {
+            _memoryBytes = totalMemoryBytes;
+            await ApplyAsync(cancellationToken);
+        },
+        cancellationToken);
+
+    /// <summary>
+    /// What is to be put back at the end has changed (`tune` set it for good): remembered, and our own values set on top of it.
+    /// Settings that we have not changed are passed over.
+    /// </summary>
+    /// <param name="originals">By path below /proc/sys.</param>
+    internal Task RebaseAsync(IReadOnlyDictionary<string, string> originals, CancellationToken cancellationToken) => AloneAsync(
+        async () =>
+        {
+            foreach (var (path, original) in originals)
+            {
+                journal.RebaseSysctl(path, original);
+            }
+
+            // At the end, when all is put back already, nothing is set again.
+            if (_memoryBytes > 0)
+            {
+                await ApplyAsync(cancellationToken);
+            }
+        },
+        cancellationToken);
+
+    private async Task ApplyAsync(CancellationToken cancellationToken)
     {
-        var outcome = _sysctls.Apply(WantedSettings.Sysctls(totalMemoryBytes));
+        var outcome = _sysctls.Apply(WantedSettings.Sysctls(_memoryBytes));
         List<string> problems = [.. outcome.Problems.Select(p => p.ToString())];
         await ApplyLimitsAsync(problems, cancellationToken);
         Publish(outcome, problems);
     }
 
     /// <summary>Puts everything back. What could not be put back stays in the journal.</summary>
-    internal async Task RestoreAsync(CancellationToken cancellationToken)
+    internal Task RestoreAsync(CancellationToken cancellationToken) => AloneAsync(
+        async () =>
+        {
+            _memoryBytes = 0;
+            await PutBackAsync(cancellationToken);
+        },
+        cancellationToken);
+
+    private async Task PutBackAsync(CancellationToken cancellationToken)
     {
         var outcome = _sysctls.Restore();
         List<string> problems = [.. outcome.Problems.Select(p => p.ToString())];
         await RestoreLimitsAsync(problems, cancellationToken);
         Publish(outcome, problems);
+    }
+
+    private async Task AloneAsync(Func<Task> work, CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            _one.Release();
+        }
     }
 
     private async Task ApplyLimitsAsync(List<string> problems, CancellationToken cancellationToken)

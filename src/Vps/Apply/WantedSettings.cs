@@ -57,5 +57,5 @@ internal static class WantedSettings
         ];
     }
 
-    private static long BufferBytes(long totalMemoryBytes) => Math.Clamp(totalMemoryBytes / MemoryShare, MinBufferBytes, MaxBufferBytes);
+    internal static long BufferBytes(long totalMemoryBytes) => Math.Clamp(totalMemoryBytes / MemoryShare, MinBufferBytes, MaxBufferBytes);
 }

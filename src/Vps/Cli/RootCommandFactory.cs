@@ -16,6 +16,7 @@ internal static class RootCommandFactory
         RevokeCommand.Create(),
         StatusCommand.Create(),
         HealthCommand.Create(),
+        TuneCommand.Create(),
         DownCommand.Create(),
     };
 }

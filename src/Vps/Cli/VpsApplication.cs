@@ -69,7 +69,7 @@ internal static class VpsApplication
         services.AddSingleton<INameResolver, NameResolver>();
         services.AddSingleton<EgressPolicySource>();
         services.AddSingleton<Dialer>();
-        services.AddSingleton(RelayBudget.ForMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        services.AddSingleton(RelayBudget.ForMemory(ProcessMemory.TotalBytes(new HostFiles())));
         services.AddSingleton<GatewaySessions>();
         services.AddSingleton<PlainSessions>();
         services.AddMetrics();
@@ -77,7 +77,7 @@ internal static class VpsApplication
         services.AddSingleton<FlowServer>();
         services.AddSingleton<SpeedRuns>();
         services.AddSingleton<SpeedServer>();
-        services.AddSingleton(TrunkBudget.ForMemory(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        services.AddSingleton(TrunkBudget.ForMemory(ProcessMemory.TotalBytes(new HostFiles())));
         services.AddSingleton<TrunkRegistry>();
         services.AddSingleton<TrunkServer>();
         services.AddSingleton<PortListener>();
@@ -93,6 +93,15 @@ internal static class VpsApplication
             TimeProvider.System,
             s.GetRequiredService<ILogger<HealthMonitor>>()));
         services.AddHostedService(s => s.GetRequiredService<HealthMonitor>());
+        services.AddHostedService(s =>
+        {
+            var budget = s.GetRequiredService<RelayBudget>();
+            return new MemoryGuard(
+                s.GetRequiredService<HostFiles>(),
+                TimeProvider.System,
+                s.GetRequiredService<ILogger<MemoryGuard>>(),
+                now => budget.Adapt(now.Share, now.State == MemoryState.Critical));
+        });
 
         services.AddSingleton(s => new HostSettings(journal, s.GetRequiredService<ILogger<HostSettings>>()));
         services.AddSingleton(s => new StatusReader(
@@ -112,6 +121,7 @@ internal static class VpsApplication
         app.MapGrpcService<HealthReportsService>();
         app.MapGrpcService<VpsLocalService>();
         app.MapGrpcService<HealthLocalService>();
+        app.MapGrpcService<TuneLocalService>();
         return app;
     }
 

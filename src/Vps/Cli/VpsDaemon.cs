@@ -2,6 +2,7 @@ using Aggregator.Vps.Status;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Aggregator.Cli;
+using Aggregator.Health;
 using Aggregator.Host;
 using Aggregator.Hosting;
 using Aggregator.Identity;
@@ -29,6 +30,7 @@ internal static class VpsDaemon
     /// <exception cref="CliException">It cannot start; one line.</exception>
     internal static async Task RunAsync(string configPath, CancellationToken stop)
     {
+        long? heap = ProcessMemory.LimitHeap(new HostFiles());
         var config = VpsSettings.Load(configPath);
         using var instance = InstanceLock.TryTake(config.State)
             ?? throw new CliException($"another aggregator-vps uses {config.State} already; stop it, or give this one its own `state` and `api`");
@@ -41,8 +43,13 @@ internal static class VpsDaemon
         await using var app = VpsApplication.Build(configPath, config, identity, paired, journal, warnings, TimeProvider.System);
         var services = app.Services;
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Aggregator.Vps");
+        if (heap is { } bytes)
+        {
+            logger.HeapLimited(bytes / 1_000_000, ProcessMemory.TotalBytes(new HostFiles()) / 1_000_000);
+        }
+
         var host = services.GetRequiredService<HostSettings>();
-        await host.ApplyAsync(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, stop);
+        await host.ApplyAsync(ProcessMemory.TotalBytes(new HostFiles()), stop);
         try
         {
             await StartAsync(app, config, stop);
@@ -74,7 +81,7 @@ internal static class VpsDaemon
     {
         // HostSettings, with the same journal, takes it back as soon as it applies the lasting settings.
         var sysctls = new HostSysctls(journal, new SysctlFiles());
-        sysctls.Apply(WantedSettings.WhileOpening(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
+        sysctls.Apply(WantedSettings.WhileOpening(ProcessMemory.TotalBytes(new HostFiles())));
         try
         {
             return ListenSocket.Open(config.Listen, warnings.Add);

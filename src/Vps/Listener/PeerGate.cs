@@ -18,6 +18,7 @@ internal sealed class PeerGate(RequestDelegate next)
     [
         "/aggregator.v1.VpsLocal/",
         "/aggregator.v1.VpsHealthLocal/",
+        "/aggregator.v1.VpsTuneLocal/",
     ];
 
     /// <summary>For gateways that are paired.</summary>

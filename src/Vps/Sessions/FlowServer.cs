@@ -61,7 +61,7 @@ internal sealed class FlowServer(Dialer dialer, RelayBudget budget, TimeProvider
     /// <returns>Null: the connection ends without a flow, in good order.</returns>
     private async Task<FlowTarget?> ReadOpenAsync(IByteStream stream, LiveGateway gateway, CancellationToken stopping)
     {
-        bool entered = gateway.TryEnterIdle();
+        bool entered = !budget.RefusesFlows && gateway.TryEnterIdle();
         try
         {
             byte[] greeting = new byte[FlowProtocol.GreetingBytes];
@@ -110,7 +110,7 @@ internal sealed class FlowServer(Dialer dialer, RelayBudget budget, TimeProvider
 
     private async Task CarryAsync(IByteStream stream, LiveGateway gateway, FlowTarget target, CancellationToken stopping)
     {
-        if (!gateway.TryEnterFlow())
+        if (budget.RefusesFlows || !gateway.TryEnterFlow())
         {
             gateway.CountFailed();
             await RefuseAsync(stream, OpenResult.Busy, stopping);

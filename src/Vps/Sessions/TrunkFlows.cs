@@ -46,7 +46,7 @@ internal sealed class TrunkFlows(LiveGateway gateway, Dialer dialer, RelayBudget
 
     private async Task CarryAsync(TrunkStream stream, FlowTarget target)
     {
-        if (!gateway.TryEnterFlow())
+        if (relays.RefusesFlows || !gateway.TryEnterFlow())
         {
             gateway.CountFailed();
             stream.Reply(new FlowReply(OpenResult.Busy, null));

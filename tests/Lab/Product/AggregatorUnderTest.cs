@@ -80,7 +80,8 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
 
     internal async Task StartVpsAsync()
     {
-        _vps = Lab.Vps.Start(ProductFiles.Vps, "run", "--config", VpsConfig);
+        string[] command = [.. _settings.VpsLauncher, ProductFiles.Vps, "run", "--config", VpsConfig];
+        _vps = Lab.Vps.Start(command[0], command[1..]);
         await WaitAsync(
             _vps,
             async () => (await Lab.Vps.OutputAsync("ss", "-Hltn", "sport", "=", $":{Port}")).Length > 0,

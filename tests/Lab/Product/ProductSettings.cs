@@ -20,6 +20,9 @@ internal sealed record ProductSettings
     /// <summary>Roles by WAN name; the others are active.</summary>
     internal IReadOnlyDictionary<string, string> Roles { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>What starts aggregator-vps in place of itself, with its command line behind it: `sh -c 'echo $$ >…; exec "$@"' sh`.</summary>
+    internal IReadOnlyList<string> VpsLauncher { get; init; } = [];
+
     /// <summary>More lines of gateway.yaml, as they are.</summary>
     internal string GatewayMore { get; init; } = "";
 

@@ -1,0 +1,89 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Health;
+
+/// <summary>
+/// Watches what memory is left for this process and tells those who hold buffers how much they may take, before the kernel must reclaim,
+/// swap or kill. While it is short, what the heaps keep in reserve is returned.
+/// </summary>
+/// <param name="followers">Called with each new decision, one at a time; they return at once.</param>
+internal sealed class MemoryGuard(
+    HostFiles files, TimeProvider time, ILogger<MemoryGuard> logger, params IReadOnlyList<Action<MemoryDecision>> followers) : BackgroundService
+{
+    /// <summary>
+    /// The relay's buffers cannot grow faster than their budget lets them; what can (connections) takes tens of milliseconds for each megabyte.
+    /// A look costs about 0.2 ms.
+    /// </summary>
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>A full collection of a small heap takes tens of milliseconds; it is not to be had all the time.</summary>
+    private static readonly TimeSpan BetweenReturns = TimeSpan.FromSeconds(15);
+
+    private readonly MemoryPolicy _policy = new();
+    private long? _returnedAt;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        long last = time.GetTimestamp();
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(Interval, time, stoppingToken);
+                long now = time.GetTimestamp();
+                Look(time.GetElapsedTime(last, now));
+                last = now;
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The daemon ends.
+        }
+    }
+
+    private void Look(TimeSpan elapsed)
+    {
+        var memory = MemoryFigures.Read(files);
+        var pressure = PressureFigures.Parse(files.Read("/proc/pressure/memory"));
+        var before = _policy.Last;
+        var now = _policy.Next(memory, pressure.SomeAvg10, elapsed);
+        if (now != before)
+        {
+            foreach (var follower in followers)
+            {
+                follower(now);
+            }
+        }
+
+        if (now.State != before.State)
+        {
+            Log(now, memory);
+        }
+
+        // Also while it stays short: what closed connections gave back is ours until it is returned, and would keep us refusing for good.
+        if (now.State != MemoryState.Ample && (_returnedAt is not { } at || time.GetElapsedTime(at) >= BetweenReturns))
+        {
+            _returnedAt = time.GetTimestamp();
+            ProcessMemory.ReturnUnused();
+        }
+    }
+
+    private void Log(MemoryDecision now, MemoryFigures memory)
+    {
+        long available = (memory.AvailableBytes ?? 0) / 1_000_000, total = (memory.TotalBytes ?? 0) / 1_000_000;
+        switch (now.State)
+        {
+            case MemoryState.Critical:
+                logger.MemoryCritical(available, total);
+                break;
+            case MemoryState.Short:
+                logger.MemoryShort(available, total);
+                break;
+            default:
+                logger.MemoryAmple(available, total);
+                break;
+        }
+    }
+}
