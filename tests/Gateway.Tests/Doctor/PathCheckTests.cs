@@ -138,11 +138,16 @@ public sealed class PathCheckTests
     [InlineData("unknown", 0, true, CheckResult.Fail)]
     [InlineData("unknown", 0, false, CheckResult.Skip)]
     public void Mptcp_is_told_as_the_connections_show_it(string mptcp, int subflows, bool expected, object result) =>
-        MptcpCheck.Decide(new LinkStatus { Name = "dsl", State = "up", Mptcp = mptcp, Subflows = (uint)subflows }, expected).Result.ShouldBe((CheckResult)result);
+        MptcpCheck.Decide(new LinkStatus { Name = "dsl", State = "up", Mptcp = mptcp, Subflows = (uint)subflows }, "mptcp", expected).Result.ShouldBe((CheckResult)result);
+
+    [Fact]
+    public void Without_mptcp_a_trunk_still_carries() =>
+        MptcpCheck.Decide(new LinkStatus { Name = "dsl", State = "up", Mptcp = "stripped", Subflows = 1 }, "trunk", true).ShouldSatisfyAllConditions(
+            f => f.Result.ShouldBe(CheckResult.Warn), f => f.Text.ShouldContain("carries all the same"));
 
     [Fact]
     public void A_link_that_is_down_is_not_said_to_be_stripped() =>
-        MptcpCheck.Decide(new LinkStatus { Name = "dsl", State = "down", Mptcp = "unknown", Subflows = 0 }, true).Result.ShouldBe(CheckResult.Skip);
+        MptcpCheck.Decide(new LinkStatus { Name = "dsl", State = "down", Mptcp = "unknown", Subflows = 0 }, "mptcp", true).Result.ShouldBe(CheckResult.Skip);
 
     [Fact]
     public void A_link_that_is_idle_in_a_busy_minute_is_named()
