@@ -69,7 +69,7 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
             length,
             (group, started) => new LoadFigures(
                 () => (clock.NowS, started.Sum(s => (double)s.Tcp().BytesReceived)),
-                () => call.Last(group) is var (timeS, g) ? (timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits) : null),
+                () => call.Last(group) is var (timeS, g) ? new SentSoFar(timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits, g.DeliveredBytes) : null),
             cancellationToken);
         Down = load;
         Result.StreamsDown = (uint)load.Streams;
@@ -86,7 +86,7 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
             length,
             (group, started) => new LoadFigures(
                 () => call.Last(group) is var (timeS, g) ? (timeS, g.ReceivedBytes) : null,
-                () => (clock.NowS, started.Sum(s => (double)s.Tcp().DataSegmentsSent), started.Sum(s => (double)s.Tcp().Retransmits))),
+                () => SentSoFar.Of(started, clock.NowS)),
             cancellationToken);
         Up = load;
         Result.StreamsUp = (uint)load.Streams;

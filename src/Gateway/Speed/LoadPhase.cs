@@ -13,8 +13,26 @@ internal sealed record LoadResult(SteadyRate? Rate, RateSeries Series, int Strea
 
 /// <summary>Where a phase has its figures from. Each may say null: not known yet, or not at all.</summary>
 /// <param name="Received">What has arrived so far, and when, on the receiver's clock.</param>
-/// <param name="Sent">Segments sent and sent again so far, and when, on ours.</param>
-internal sealed record LoadFigures(Func<(double TimeS, double Bytes)?> Received, Func<(double TimeS, double Segments, double Retransmits)?> Sent);
+/// <param name="Sent">What the senders' kernels say, where the connections are plain TCP.</param>
+internal sealed record LoadFigures(Func<(double TimeS, double Bytes)?> Received, Func<SentSoFar?> Sent);
+
+/// <summary>Sums over the senders' connections.</summary>
+/// <param name="TimeS">On our clock.</param>
+/// <param name="DeliveredBytes">See <see cref="Mptcp.TcpInfo.BytesDelivered"/>.</param>
+internal readonly record struct SentSoFar(double TimeS, double Segments, double Retransmits, double DeliveredBytes)
+{
+    internal static SentSoFar Of(IEnumerable<SpeedStream> streams, double nowS)
+    {
+        var sum = new SentSoFar(nowS, 0, 0, 0);
+        foreach (SpeedStream stream in streams)
+        {
+            var tcp = stream.Tcp();
+            sum = new SentSoFar(nowS, sum.Segments + tcp.DataSegmentsSent, sum.Retransmits + tcp.Retransmits, sum.DeliveredBytes + tcp.BytesDelivered);
+        }
+
+        return sum;
+    }
+}
 
 /// <summary>
 /// Loads a way in one direction with as many streams as it takes and watches what arrives, until the rate is steady or the time is over.
@@ -26,6 +44,9 @@ internal sealed class LoadPhase(SpeedClock clock)
     /// <summary>A line that lets nothing through for so long is dead: TCP tries again several times within it.</summary>
     private const double SilenceS = 2.5;
 
+    /// <summary>In a short window with losses the two counts differ by some tens of milliseconds of the rate.</summary>
+    private const double MostDisagreement = 0.15;
+
     /// <param name="streams">Connected; they are started as they are needed.</param>
     /// <param name="start">Starts one of them.</param>
     /// <param name="rttS">Of the idle way, roughly.</param>
@@ -35,6 +56,7 @@ internal sealed class LoadPhase(SpeedClock clock)
         Action<double?> progress, CancellationToken cancellationToken)
     {
         var series = new RateSeries();
+        var delivered = new RateSeries();
         var counts = new CountSeries();
         double began = clock.NowS;
         double toOurs = double.PositiveInfinity;
@@ -53,9 +75,10 @@ internal sealed class LoadPhase(SpeedClock clock)
                 grewAt = bytes > before ? now : grewAt;
             }
 
-            if (figures.Sent() is var (sentS, segments, retransmits))
+            if (figures.Sent() is { } sent)
             {
-                counts.Add(sentS, segments, retransmits);
+                counts.Add(sent.TimeS, sent.Segments, sent.Retransmits);
+                delivered.Add(sent.TimeS, sent.DeliveredBytes);
             }
 
             if (now - grewAt > SilenceS || !ramp.AnyRunning)
@@ -65,12 +88,30 @@ internal sealed class LoadPhase(SpeedClock clock)
 
             progress(series.LatestMbps(0.2));
             await ramp.StepAsync(now, series, counts);
-            if (now - began >= length.MostS || (now - began >= length.LeastS && ramp.Settled && SteadyState.Of(series, ramp.SettledS - toOurs) is { IsSteady: true }))
+            bool over = now - began >= length.MostS;
+            if (!over && (now - began < length.LeastS || !ramp.Settled))
             {
-                SteadyRate? rate = (ramp.Settled ? SteadyState.Of(series, ramp.SettledS - toOurs) : null) ?? SteadyState.Of(series);
-                return new LoadResult(
-                    rate, series, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS + toOurs, steady.ToS + toOurs) : null);
+                continue;
+            }
+
+            SteadyRate? rate = Rate(series, delivered, toOurs, ramp.SettledS);
+            if (over || rate is { IsSteady: true })
+            {
+                return new LoadResult(rate, series, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null);
             }
         }
+    }
+
+    /// <summary>
+    /// By what the receiver's selective acknowledgements say; where that does not fit what it has got (something on the way acknowledges in its
+    /// name), by what it has got, which a lost packet holds up and then lets jump. On our clock.
+    /// </summary>
+    private static SteadyRate? Rate(RateSeries received, RateSeries delivered, double toOurs, double settledS)
+    {
+        SteadyRate? byReceiver = (double.IsFinite(settledS) ? SteadyState.Of(received, settledS - toOurs) : null) ?? SteadyState.Of(received);
+        SteadyRate? bySender = (double.IsFinite(settledS) ? SteadyState.Of(delivered, settledS) : null) ?? SteadyState.Of(delivered);
+        return byReceiver is { } r && bySender is { } s && Math.Abs(s.Mbps - r.Mbps) < MostDisagreement * r.Mbps
+            ? s
+            : byReceiver is { } own ? own with { FromS = own.FromS + toOurs, ToS = own.ToS + toOurs } : null;
     }
 }

@@ -71,6 +71,14 @@ internal readonly struct TcpInfo
     /// <summary>Retransmissions included.</summary>
     internal ulong BytesSent => _raw.tcpi_bytes_sent;
 
+    /// <summary>
+    /// Payload that the receiver has, what lies behind a hole included (by SACK): smoother than what either end counts in order. Segments that were
+    /// not full count as the mean one.
+    /// </summary>
+    internal double BytesDelivered => _raw.tcpi_data_segs_out == 0
+        ? 0
+        : _raw.tcpi_delivered * (double)_raw.tcpi_bytes_sent / _raw.tcpi_data_segs_out;
+
     internal ulong BytesRetransmitted => _raw.tcpi_bytes_retrans;
 
     /// <summary>Written and waiting in this subflow, not on the wire yet.</summary>

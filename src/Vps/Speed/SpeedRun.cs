@@ -100,6 +100,7 @@ internal sealed class SpeedRun(KeyPin pin, UInt128 id, CancellationToken ended)
             sum.ReceivedBytes += _last.BytesReceived;
             sum.SegmentsSent += _last.DataSegmentsSent;
             sum.Retransmits += _last.Retransmits;
+            sum.DeliveredBytes += _last.BytesDelivered;
             sum.BusyUs += (ulong)_last.Busy.TotalMicroseconds;
             sum.ReceiverLimitedUs += (ulong)_last.LimitedByReceiver.TotalMicroseconds;
             sum.BufferLimitedUs += (ulong)_last.LimitedBySendBuffer.TotalMicroseconds;
