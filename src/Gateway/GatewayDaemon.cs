@@ -110,7 +110,9 @@ internal static class GatewayDaemon
             var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings, time);
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
             traffic.Start();
-            var speed = new SpeedTester(node, nodeDialer, connector, identity, () => host.Snapshot, time, loggers.CreateLogger<SpeedTester>());
+            var speed = new SpeedTester(
+                node, nodeDialer, connector, identity, carrier, () => Sockets(carrier), () => host.Snapshot, config.State, time,
+                loggers.CreateLogger<SpeedTester>());
             using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic, speed), time);
             builder.Services.AddSingleton(status);
             builder.Services.AddSingleton(doctor);
@@ -161,6 +163,14 @@ internal static class GatewayDaemon
         VpsAddresses = host.VpsAddresses,
         State = new DaemonState(status.Read(), status.Read, node.SinceContact, traffic.Window()),
         Speed = speed,
+    };
+
+    /// <summary>The carrier's connections at this moment, for the kernel's figures.</summary>
+    private static IEnumerable<Socket> Sockets(ICarrier carrier) => carrier switch
+    {
+        MptcpCarrier mptcp => mptcp.Live.Select(c => c.Socket),
+        TrunkCarrier trunk => trunk.Lanes.Keepers.Values.Select(k => k.Live?.Socket).OfType<Socket>(),
+        _ => [],
     };
 
     private static async Task StartHostAsync(HostController host, CancellationToken cancellationToken)

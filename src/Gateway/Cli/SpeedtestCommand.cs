@@ -5,6 +5,7 @@ using Aggregator.Gateway.Speed;
 using Aggregator.Protocol.V1;
 using Aggregator.Settings;
 using Grpc.Core;
+using Spectre.Console;
 
 namespace Aggregator.Gateway.Cli;
 
@@ -22,19 +23,27 @@ internal static class SpeedtestCommand
             $"The longest time of one measurement (a link, a direction), {SpeedOptions.ShortestDuration.TotalSeconds:0}s to {SpeedOptions.LongestDuration.TotalSeconds:0}s; it ends earlier once the rate is steady",
             Duration);
         var noBonded = new Option<bool>("--no-bonded") { Description = "Each link alone, not all together" };
+        var history = new Option<bool>("--history") { Description = "Measure nothing; show the results kept of earlier tests, link by link" };
         var json = Options.Json();
         var config = Options.Config(GatewayConfigFile.DefaultPath);
         var command = new ExampleCommand(
             "speedtest",
             "Measures every link alone and then all together, between this gateway and its VPS, and says what limits. It ends by itself, in less than 45 s for up to three links.",
             $"{RootCommandFactory.Name} speedtest",
-            $"{RootCommandFactory.Name} speedtest --link lte --down --duration 10s")
+            $"{RootCommandFactory.Name} speedtest --link lte --down --duration 10s",
+            $"{RootCommandFactory.Name} speedtest --history")
         {
-            link, down, up, duration, noBonded, json, config,
+            link, down, up, duration, noBonded, history, json, config,
         };
         command.SetAction(async (parsed, cancel) =>
         {
             string path = parsed.GetRequiredValue(config);
+            TextWriter output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(history))
+            {
+                return await HistoryAsync(GatewaySettings.Load(path).State, parsed.GetValue(json), output, parsed.InvocationConfiguration.Error);
+            }
+
             using var local = await LocalClient.ConnectAsync(GatewaySettings.Load(path).Api, GatewaySettings.Command("run", path), cancel);
             var request = new SpeedRequest
             {
@@ -44,14 +53,57 @@ internal static class SpeedtestCommand
                 NoBonded = parsed.GetValue(noBonded),
             };
             request.Links.AddRange(parsed.GetValue(link) ?? []);
-            SpeedResult result = await RunAsync(new GatewaySpeed.GatewaySpeedClient(local.Channel), request, cancel);
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(JsonOutput.Format(result));
+            var client = new GatewaySpeed.GatewaySpeedClient(local.Channel);
+            if (parsed.GetValue(json))
+            {
+                await output.WriteLineAsync(JsonOutput.Format(await RunAsync(client, request, _ => { }, cancel)));
+                return ExitCode.Done;
+            }
+
+            SpeedResult result = Terminal.IsInteractive ? await ShowAsync(client, request, output, cancel) : await RunAsync(client, request, _ => { }, cancel);
+            Screens.On(output).Write(SpeedtestTable.Draw(result));
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static async Task<SpeedResult> RunAsync(GatewaySpeed.GatewaySpeedClient client, SpeedRequest request, CancellationToken cancellationToken)
+    private static async Task<SpeedResult> ShowAsync(
+        GatewaySpeed.GatewaySpeedClient client, SpeedRequest request, TextWriter output, CancellationToken cancellationToken)
+    {
+        var screen = new SpeedtestScreen();
+        return await Screens.On(output).Live(screen.Draw()).AutoClear(true).StartAsync(live => RunAsync(
+            client,
+            request,
+            progress =>
+            {
+                screen.Take(progress);
+                live.UpdateTarget(screen.Draw());
+            },
+            cancellationToken));
+    }
+
+    private static async Task<int> HistoryAsync(string state, bool json, TextWriter output, TextWriter error)
+    {
+        SpeedHistoryRead history = SpeedHistory.Read(state);
+        if (history.Problem is { } problem)
+        {
+            await error.WriteLineAsync($"{RootCommandFactory.Name}: {problem}");
+        }
+
+        if (json)
+        {
+            await output.WriteLineAsync(SpeedHistory.Json(history));
+        }
+        else
+        {
+            Screens.On(output).Write(SpeedtestTable.Draw(history));
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static async Task<SpeedResult> RunAsync(
+        GatewaySpeed.GatewaySpeedClient client, SpeedRequest request, Action<SpeedProgress> progress, CancellationToken cancellationToken)
     {
         using var call = client.Run(request, cancellationToken: cancellationToken);
         try
@@ -61,6 +113,11 @@ internal static class SpeedtestCommand
                 if (call.ResponseStream.Current.Result is { } result)
                 {
                     return result;
+                }
+
+                if (call.ResponseStream.Current.Progress is { } step)
+                {
+                    progress(step);
                 }
             }
 

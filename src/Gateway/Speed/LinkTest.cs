@@ -36,6 +36,25 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
 
     internal SpeedPath Path => path;
 
+    /// <summary>Of the idle line, as far as known.</summary>
+    internal double IdleS => _idleS;
+
+    /// <summary>What was found about MPTCP on it.</summary>
+    internal void Take(PathVerdict verdict)
+    {
+        Result.Mptcp = verdict.Name;
+        Result.MptcpText = verdict.Text;
+        if (verdict.Where is { } where)
+        {
+            Result.MptcpWhere = where;
+        }
+
+        if (verdict.PublicAddress is { } address && !Result.HasPublicAddress)
+        {
+            Result.PublicAddress = address;
+        }
+    }
+
     /// <summary>The down and up series of the rates, for what looks at their shape.</summary>
     internal LoadResult? Down { get; private set; }
 
@@ -72,6 +91,7 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
                 () => call.Last(group) is var (timeS, g) ? new SentSoFar(timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits, g.DeliveredBytes) : null),
             cancellationToken);
         Down = load;
+        Result.ShapingDown = Shape(load);
         Result.StreamsDown = (uint)load.Streams;
         Set(load.Rate?.Mbps, v => Result.DownMbps = v);
         Set(loaded, v => Result.RttLoadedDownMs = v);
@@ -89,6 +109,7 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
                 () => SentSoFar.Of(started, clock.NowS)),
             cancellationToken);
         Up = load;
+        Result.ShapingUp = Shape(load);
         Result.StreamsUp = (uint)load.Streams;
         Set(load.Rate?.Mbps, v => Result.UpMbps = v);
         Set(loaded, v => Result.RttLoadedUpMs = v);
@@ -110,7 +131,7 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
     {
         progress(name, null, null);
         uint group = groups.Next();
-        SpeedStream[] streams = await dialer.DialAsync(path, RateStreams + FillStreams, cancellationToken);
+        SpeedStream[] streams = await dialer.DialAsync(path, RateStreams + PacedStreams + FillStreams, cancellationToken);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
@@ -128,8 +149,14 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
                 length,
                 mbps => progress(name, mbps, _best.LatestMs),
                 cancellationToken);
+            await Console.Error.WriteLineAsync($"DBG {path.Link} {name} n {load.Streams} window {load.Rate?.FromS:0.00}..{load.Rate?.ToS:0.00} now {clock.NowS:0.00} of {load.Series.DurationS:0.00} err {load.Rate?.RelativeError:0.000} rxt {load.RetransmitRatio:0.000}: R {string.Join(' ', load.Series.Intervals(load.Series.Points[0].TimeS, 0.1).Select(r => r.ToString("0.0", System.Globalization.CultureInfo.InvariantCulture)))} D {string.Join(' ', load.Delivered.Intervals(load.Delivered.Points[0].TimeS, 0.1).Select(r => r.ToString("0.0", System.Globalization.CultureInfo.InvariantCulture)))}");
             Result.MtuBytes = started[0].Tcp().PathMtuBytes;
-            double? loaded = await FillAsync(name, kind, streams[RateStreams..], ending.Token);
+            if (load.Rate is { Mbps: var rate } && load.RetransmitRatio > WorthALook)
+            {
+                await PacedAsync(name, kind, rate, streams, ending.Token);
+            }
+
+            double? loaded = await FillAsync(name, kind, streams[^FillStreams..], ending.Token);
             Count(kind, before, load);
             return (load, loaded);
         }
@@ -142,6 +169,44 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
             }
         }
     }
+
+    /// <summary>
+    /// What the line loses by itself: at half of its rate no queue overflows, so what is sent again then was lost on the way. The rate's own streams are
+    /// ended for it.
+    /// </summary>
+    private async Task PacedAsync(string name, SpeedKind kind, double mbps, SpeedStream[] streams, CancellationToken cancellationToken)
+    {
+        foreach (SpeedStream stream in streams[..RateStreams])
+        {
+            await stream.DisposeAsync();
+        }
+
+        uint group = groups.Next();
+        progress(name, null, _best.LatestMs);
+        // What the streams left in the queue is gone then.
+        await Task.Delay(TimeSpan.FromSeconds(Math.Clamp((_best.LatestMs ?? 0) / 1000, 0.05, 1)), clock.Time, cancellationToken);
+        SpeedStream paced = streams[RateStreams];
+        paced.Start(Header(kind, SpeedLoad.Best, group) with { PaceKbps = (uint)(mbps * 1000 / 2) }, cancellationToken);
+        await Task.Delay(TimeSpan.FromSeconds(Math.Clamp(6 * _idleS, PacedS, 2 * PacedS)), clock.Time, cancellationToken);
+        (double sent, double again) = kind == SpeedKind.Upload
+            ? ((double)paced.Tcp().DataSegmentsSent, (double)paced.Tcp().Retransmits)
+            : call.Last(group) is var (_, g) ? (g.SegmentsSent, g.Retransmits) : (0, 0);
+        await paced.DisposeAsync();
+        if (sent >= LeastSegments)
+        {
+            Result.PacedLossRatio = Math.Max(Result.PacedLossRatio, again / sent);
+        }
+    }
+
+    private const int PacedStreams = 1;
+
+    private const double PacedS = 0.8;
+
+    /// <summary>Fewer say nothing.</summary>
+    private const double LeastSegments = 50;
+
+    /// <summary>Less is not told from what congestion control itself causes.</summary>
+    private const double WorthALook = 0.002;
 
     /// <summary>Adds senders that go on until packets are lost; what the probes meet then is the full queue.</summary>
     private async Task<double?> FillAsync(string name, SpeedKind kind, SpeedStream[] streams, CancellationToken cancellationToken)
@@ -240,6 +305,10 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
             Result.Error = e.Message;
         }
     }
+
+    private static SpeedShaping? Shape(LoadResult load) => Shaping.Find(load.Series) is { } burst
+        ? new SpeedShaping { BurstMbps = burst.Mbps, BurstS = burst.Seconds, BurstBytes = burst.Bytes, AfterMbps = burst.AfterMbps }
+        : null;
 
     private SpeedHeader Header(SpeedKind kind, SpeedLoad load, uint group) => new(kind, load, group, call.RunId, SpeedProtocol.LongestStream);
 

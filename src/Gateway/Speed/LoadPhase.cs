@@ -9,12 +9,13 @@ internal readonly record struct LoadTime(double LeastS, double MostS);
 /// <param name="Series">All of it, on the receiver's clock.</param>
 /// <param name="Streams">That it took.</param>
 /// <param name="RetransmitRatio">Segments sent again of those sent, in the steady part; null: not known.</param>
-internal sealed record LoadResult(SteadyRate? Rate, RateSeries Series, int Streams, double? RetransmitRatio);
+internal sealed record LoadResult(SteadyRate? Rate, RateSeries Series, int Streams, double? RetransmitRatio) { internal RateSeries Delivered { get; init; } = new(); }
 
 /// <summary>Where a phase has its figures from. Each may say null: not known yet, or not at all.</summary>
 /// <param name="Received">What has arrived so far, and when, on the receiver's clock.</param>
 /// <param name="Sent">What the senders' kernels say, where the connections are plain TCP.</param>
-internal sealed record LoadFigures(Func<(double TimeS, double Bytes)?> Received, Func<SentSoFar?> Sent);
+/// <param name="Least">The smaller rate of the two counts: what came in order may have waited since before, and what was sent may have been sent twice.</param>
+internal sealed record LoadFigures(Func<(double TimeS, double Bytes)?> Received, Func<SentSoFar?> Sent, bool Least = false);
 
 /// <summary>Sums over the senders' connections.</summary>
 /// <param name="TimeS">On our clock.</param>
@@ -94,10 +95,10 @@ internal sealed class LoadPhase(SpeedClock clock)
                 continue;
             }
 
-            SteadyRate? rate = Rate(series, delivered, toOurs, ramp.SettledS);
+            SteadyRate? rate = Rate(series, delivered, toOurs, ramp.SettledS, figures.Least);
             if (over || rate is { IsSteady: true })
             {
-                return new LoadResult(rate, series, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null);
+                return new LoadResult(rate, series, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null) { Delivered = delivered };
             }
         }
     }
@@ -106,11 +107,11 @@ internal sealed class LoadPhase(SpeedClock clock)
     /// By what the receiver's selective acknowledgements say; where that does not fit what it has got (something on the way acknowledges in its
     /// name), by what it has got, which a lost packet holds up and then lets jump. On our clock.
     /// </summary>
-    private static SteadyRate? Rate(RateSeries received, RateSeries delivered, double toOurs, double settledS)
+    private static SteadyRate? Rate(RateSeries received, RateSeries delivered, double toOurs, double settledS, bool least)
     {
         SteadyRate? byReceiver = (double.IsFinite(settledS) ? SteadyState.Of(received, settledS - toOurs) : null) ?? SteadyState.Of(received);
         SteadyRate? bySender = (double.IsFinite(settledS) ? SteadyState.Of(delivered, settledS) : null) ?? SteadyState.Of(delivered);
-        return byReceiver is { } r && bySender is { } s && Math.Abs(s.Mbps - r.Mbps) < MostDisagreement * r.Mbps
+        return byReceiver is { } r && bySender is { } s && (least ? s.Mbps < r.Mbps : Math.Abs(s.Mbps - r.Mbps) < MostDisagreement * r.Mbps)
             ? s
             : byReceiver is { } own ? own with { FromS = own.FromS + toOurs, ToS = own.ToS + toOurs } : null;
     }

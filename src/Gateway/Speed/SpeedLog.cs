@@ -10,4 +10,10 @@ internal static partial class SpeedLog
 
     [LoggerMessage(EventId = 2802, Level = LogLevel.Information, Message = "The speed test has ended after {Seconds:0.0} s")]
     internal static partial void TestEnded(this ILogger logger, double seconds);
+
+    [LoggerMessage(EventId = 2803, Level = LogLevel.Warning, Message = "The history of speed tests: {Problem}")]
+    internal static partial void HistoryDamaged(this ILogger logger, string problem);
+
+    [LoggerMessage(EventId = 2804, Level = LogLevel.Warning, Message = "The speed test is not kept in the history: {Reason}")]
+    internal static partial void HistoryNotWritten(this ILogger logger, string reason);
 }

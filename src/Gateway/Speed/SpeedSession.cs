@@ -1,57 +1,140 @@
 using System.Net;
+using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
 using Aggregator.Protocol.V1;
+using Aggregator.Speed;
 
 namespace Aggregator.Gateway.Speed;
 
-/// <summary>One test from its first probe to its result. Order: all links idle at once, then link after link, each direction, then all together.</summary>
+/// <summary>
+/// One test from its first probe to its result. Order: all links idle at once and their paths verified, then link after link, each direction, then all
+/// together over the carrier and over one kernel MPTCP connection.
+/// </summary>
 internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> links, SpeedParts parts, SpeedCall call, SpeedClock clock, Action<SpeedProgress> report)
 {
+    /// <summary>A verification waits for three seconds' worth of repeated SYNs at the most, and for joins after them.</summary>
+    private static readonly TimeSpan VerifyTime = TimeSpan.FromSeconds(12);
+
     private readonly PhaseNumbers _groups = new();
+    private readonly List<LinkTest> _tests = [];
     private double _endS;
     private int _left;
+
+    private int Directions => (options.Down ? 1 : 0) + (options.Up ? 1 : 0);
+
+    /// <summary>True: down.</summary>
+    private IEnumerable<bool> DirectionsAsked()
+    {
+        if (options.Down)
+        {
+            yield return true;
+        }
+
+        if (options.Up)
+        {
+            yield return false;
+        }
+    }
+
+    /// <summary>One link is no bundle: what it carries alone was measured.</summary>
+    private bool Bonded => options.Bonded && links.Count > 1;
 
     internal async Task<SpeedResult> RunAsync(DateTimeOffset started, CancellationToken cancellationToken)
     {
         _endS = SpeedPlan.EndS(links.Count, options.Duration);
-        _left = links.Count * Directions;
-        var result = new SpeedResult { Started = started.ToString("yyyy-MM-ddTHH:mm:ssK", System.Globalization.CultureInfo.InvariantCulture) };
-        IPEndPoint[] vps = await parts.ResolveAsync(cancellationToken);
-        var tests = new List<LinkTest>();
+        _left = (links.Count + (Bonded ? 2 : 0)) * Directions;
+        var result = new SpeedResult { Started = started.ToString("yyyy-MM-ddTHH:mm:sszzz", System.Globalization.CultureInfo.InvariantCulture) };
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var hosts = new HostPeaks(clock.Time);
+        call.Sampled = hosts.TakeVps;
+        Task watching = hosts.WatchAsync(ending.Token);
+        VerdictInput input = new(result);
         try
         {
-            foreach (Link link in links)
-            {
-                if (SpeedPath.Of(link, vps) is { } path)
-                {
-                    tests.Add(new LinkTest(path, parts.Dialer, call, clock, _groups, (phase, mbps, rtt) => Report(link.Name, phase, mbps, rtt)));
-                    result.Links.Add(tests[^1].Result);
-                }
-                else
-                {
-                    result.Links.Add(new SpeedLink { Name = link.Name, Interface = link.Interface, Mptcp = "unknown", Error = link.Reason ?? "it has no address of the VPS's family" });
-                }
-            }
-
-            await Task.WhenAll(tests.Select(t => t.IdleAsync(cancellationToken)));
-            foreach (LinkTest test in tests)
+            await AddLinksAsync(result, cancellationToken);
+            Task<IReadOnlyList<PathVerdict>> verifying = VerifyAsync(ending.Token);
+            await Task.WhenAll(_tests.Select(t => t.IdleAsync(cancellationToken)));
+            foreach (LinkTest test in _tests)
             {
                 await AloneAsync(test, cancellationToken);
+            }
+
+            foreach (var (test, verdict) in _tests.Zip(await verifying))
+            {
+                test.Take(verdict);
             }
         }
         finally
         {
-            foreach (LinkTest test in tests)
+            await ending.CancelAsync();
+            await watching;
+            foreach (LinkTest test in _tests)
             {
                 await test.DisposeAsync();
             }
+        }
+
+        if (Bonded)
+        {
+            using var bondedEnding = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            watching = hosts.WatchAsync(bondedEnding.Token);
+            try
+            {
+                input = await BondedAsync(result, cancellationToken);
+            }
+            finally
+            {
+                await bondedEnding.CancelAsync();
+                await watching;
+            }
+        }
+
+        call.Sampled = null;
+        result.Gateway = hosts.Gateway;
+        result.Vps = hosts.Vps;
+        result.Verdict = Verdict.Of(input);
+        if (result.Bonded is { } bonded)
+        {
+            bonded.Verdict = result.Verdict;
         }
 
         result.DurationS = clock.NowS;
         return result;
     }
 
-    private int Directions => (options.Down ? 1 : 0) + (options.Up ? 1 : 0);
+    private async Task AddLinksAsync(SpeedResult result, CancellationToken cancellationToken)
+    {
+        IPEndPoint[] vps = await parts.ResolveAsync(cancellationToken);
+        foreach (Link link in links)
+        {
+            if (SpeedPath.Of(link, vps) is { } path)
+            {
+                _tests.Add(new LinkTest(path, parts.Dialer, call, clock, _groups, (phase, mbps, rtt) => Report(link.Name, phase, mbps, rtt)));
+                result.Links.Add(_tests[^1].Result);
+            }
+            else
+            {
+                result.Links.Add(new SpeedLink { Name = link.Name, Interface = link.Interface, Mptcp = "unknown", Error = link.Reason ?? "it has no address of the VPS's family" });
+            }
+        }
+    }
+
+    private async Task<IReadOnlyList<PathVerdict>> VerifyAsync(CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(VerifyTime, clock.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            return await new PathVerifier(parts.Dialer, clock.Time).VerifyAsync(
+                [.. _tests.Select(t => t.Path)],
+                path => links.Any(l => l.Name == path.Link && l is { Role: not LinkRole.Off, State: not LinkState.Down }),
+                either.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return [.. _tests.Select(t => new PathVerdict(t.Path.Link, PathMptcp.Unknown, null, "it could not be verified in time"))];
+        }
+    }
 
     private async Task AloneAsync(LinkTest test, CancellationToken cancellationToken)
     {
@@ -63,6 +146,124 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         if (options.Up)
         {
             await test.UpAsync(Next(), cancellationToken);
+        }
+    }
+
+    private async Task<VerdictInput> BondedAsync(SpeedResult result, CancellationToken cancellationToken)
+    {
+        var bonded = result.Bonded = new SpeedBonded { Carrier = parts.Carrier.Name };
+        LinkTest[] working = [.. _tests.Where(t => !t.Result.HasError)];
+        var input = new VerdictInput(result);
+        if (working.Length == 0)
+        {
+            bonded.Error = "no link works";
+            return input;
+        }
+
+        var addresses = working.Where(t => t.Result.HasPublicAddress).ToDictionary(t => t.Path.Link, t => t.Result.PublicAddress);
+        double rtt = working.Max(t => t.IdleS);
+        var test = new BondedTest(parts, call, clock, _groups, addresses);
+        foreach (bool down in DirectionsAsked())
+        {
+            double?[] rates = [.. working.Select(t => down ? (t.Result.HasDownMbps ? t.Result.DownMbps : (double?)null) : t.Result.HasUpMbps ? t.Result.UpMbps : null)];
+            BondedLoad? load = await GuardAsync(
+                bonded, () => test.CarrierAsync(down, rtt, Next(), mbps => Report("", down ? "bonded-down" : "bonded-up", mbps, null), cancellationToken));
+            if (load?.Mbps is { } mbps)
+            {
+                Set(bonded, down, mbps, rates.Any(r => r is not null) ? rates.Sum() : null);
+            }
+
+            if (load is not null)
+            {
+                Merge(bonded.Subflows, load.Subflows, down);
+                input = down ? input with { LimitedDown = load.Limited } : input with { LimitedUp = load.Limited };
+            }
+        }
+
+        SpeedPath quickest = working.MinBy(t => t.IdleS)!.Path;
+        foreach (bool down in DirectionsAsked())
+        {
+            BondedLoad? load = await GuardAsync(
+                null, () => test.KernelAsync(quickest, [.. working.Select(t => t.Path)], down, rtt, Next(), mbps => Report("", down ? "mptcp-down" : "mptcp-up", mbps, null), cancellationToken));
+            if (load?.Mbps is { } mbps && down)
+            {
+                bonded.MptcpDownMbps = mbps;
+            }
+            else if (load?.Mbps is { } upMbps)
+            {
+                bonded.MptcpUpMbps = upMbps;
+            }
+
+            if (load is not null)
+            {
+                Merge(bonded.MptcpSubflows, load.Subflows, down);
+            }
+        }
+
+        return input;
+    }
+
+    private static void Set(SpeedBonded bonded, bool down, double mbps, double? sum)
+    {
+        if (down)
+        {
+            bonded.DownMbps = mbps;
+        }
+        else
+        {
+            bonded.UpMbps = mbps;
+        }
+
+        if (sum is > 0 and var all && down)
+        {
+            (bonded.SumDownMbps, bonded.EfficiencyDown) = (all, mbps / all);
+        }
+        else if (sum is > 0 and var allUp)
+        {
+            (bonded.SumUpMbps, bonded.EfficiencyUp) = (allUp, mbps / allUp);
+        }
+    }
+
+    /// <summary>One line a link and address of both directions: shares of each, the sender's figures of the download where there was one.</summary>
+    private static void Merge(Google.Protobuf.Collections.RepeatedField<SpeedSubflow> all, IReadOnlyList<SpeedSubflow> lines, bool down)
+    {
+        foreach (SpeedSubflow line in lines)
+        {
+            SpeedSubflow? known = all.FirstOrDefault(s => s.Remote == line.Remote && Host(s.Local) == Host(line.Local));
+            if (known is null)
+            {
+                all.Add(line);
+            }
+            else if (!down && line.HasShareUp)
+            {
+                known.ShareUp = line.ShareUp;
+                if (!known.HasRttMs && line.HasRttMs)
+                {
+                    (known.RttMs, known.Cwnd) = (line.RttMs, line.Cwnd);
+                }
+
+                known.Retransmits += line.Retransmits;
+            }
+        }
+    }
+
+    /// <summary>Ports differ from connection to connection.</summary>
+    private static string Host(string local) => IPEndPoint.TryParse(local, out var end) ? end.Address.ToString() : local;
+
+    private static async Task<BondedLoad?> GuardAsync(SpeedBonded? bonded, Func<Task<BondedLoad>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (IOException e)
+        {
+            if (bonded is not null)
+            {
+                bonded.Error = e.Message;
+            }
+
+            return null;
         }
     }
 

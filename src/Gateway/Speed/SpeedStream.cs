@@ -64,6 +64,16 @@ internal sealed class SpeedStream(IByteStream stream, Socket? socket, MptcpVerdi
         };
     }
 
+    /// <summary>On a connection opened for it: what the VPS sees of MPTCP on it now.</summary>
+    /// <exception cref="IOException">The connection broke.</exception>
+    internal async Task<SpeedLook> LookAsync(CancellationToken cancellationToken)
+    {
+        byte[] buffer = new byte[SpeedProtocol.LookBytes];
+        await Bytes.WriteAsync(buffer.AsMemory(0, 1), cancellationToken);
+        await Bytes.ReadExactlyAsync(buffer, cancellationToken);
+        return SpeedProtocol.ReadLook(buffer);
+    }
+
     /// <summary>Opens it and moves bytes until the token fires or it breaks; both are seen by <see cref="Running"/>.</summary>
     internal void Start(SpeedHeader header, CancellationToken cancellationToken) => _work = RunAsync(header, cancellationToken);
 
@@ -76,7 +86,7 @@ internal sealed class SpeedStream(IByteStream stream, Socket? socket, MptcpVerdi
             {
                 if (Socket is not null)
                 {
-                    SpeedSocket.Prepare(Socket, header.Load);
+                    SpeedSocket.Prepare(Socket, header.Load, header.PaceKbps);
                 }
 
                 await SpeedBytes.SendAsync(Bytes, Counter, cancellationToken);

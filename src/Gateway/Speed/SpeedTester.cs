@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
@@ -12,7 +13,16 @@ namespace Aggregator.Gateway.Speed;
 /// <summary>Runs speed tests, one at a time.</summary>
 /// <param name="links">The latest snapshot.</param>
 internal sealed class SpeedTester(
-    NodeConnection node, INodeDialer nodeDialer, VpsConnector connector, IdentityKey identity, Func<LinkSnapshot> links, TimeProvider time, ILogger<SpeedTester> log)
+    NodeConnection node,
+    INodeDialer nodeDialer,
+    VpsConnector connector,
+    IdentityKey identity,
+    ICarrier carrier,
+    Func<IEnumerable<Socket>> carrierSockets,
+    Func<LinkSnapshot> links,
+    string stateDirectory,
+    TimeProvider time,
+    ILogger<SpeedTester> log)
 {
     private int _running;
 
@@ -39,15 +49,35 @@ internal sealed class SpeedTester(
             var target = new VpsTarget(paired.Hosts, paired.Port, paired.Pin);
             var parts = new SpeedParts(
                 new SpeedDialer(identity, paired.Pin, time),
-                async token => [.. (await connector.ResolveAsync(target, token)).Select(a => new IPEndPoint(a, paired.Port))]);
+                async token => [.. (await connector.ResolveAsync(target, token)).Select(a => new IPEndPoint(a, paired.Port))],
+                carrier,
+                carrierSockets,
+                address => links().Links.FirstOrDefault(l => l.Addresses.Any(a => a.Address.Equals(address)))?.Name);
             report(new SpeedProgress { Phase = "checking", Links = { chosen.Select(l => l.Name) } });
             SpeedResult result = await new SpeedSession(options, chosen, parts, call, clock, report).RunAsync(started, cancellationToken);
             log.TestEnded(result.DurationS);
+            Keep(result);
             return result;
         }
         finally
         {
             Volatile.Write(ref _running, 0);
+        }
+    }
+
+    /// <summary>A test that was made is told also where it cannot be kept.</summary>
+    private void Keep(SpeedResult result)
+    {
+        try
+        {
+            if (SpeedHistory.Add(stateDirectory, result) is { } problem)
+            {
+                log.HistoryDamaged(problem);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.HistoryNotWritten(e.Message);
         }
     }
 

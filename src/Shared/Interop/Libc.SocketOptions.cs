@@ -15,6 +15,7 @@ internal static unsafe partial class Libc
     internal const int SO_RCVBUFFORCE = 33;
     internal const int SO_MARK = 36;
     internal const int SO_PROTOCOL = 38;
+    internal const int SO_MAX_PACING_RATE = 47;
 
     internal const int SOL_IP = 0;
     internal const int IP_FREEBIND = 15;

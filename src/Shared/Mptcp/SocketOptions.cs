@@ -52,6 +52,9 @@ internal static class SocketOptions
     /// <summary>At most so many bytes wait unsent; the socket is not writable above it. On MPTCP it bounds the connection's own queue only (not before 6.1).</summary>
     internal static void SetNotSentLowWater(Socket socket, int bytes) => Set(socket, Libc.SOL_TCP, Libc.TCP_NOTSENT_LOWAT, bytes, "TCP_NOTSENT_LOWAT");
 
+    /// <summary>TCP only.</summary>
+    internal static void SetMaxPacingRate(Socket socket, uint bytesPerSecond) => Set(socket, Libc.SOL_SOCKET, Libc.SO_MAX_PACING_RATE, unchecked((int)bytesPerSecond), "SO_MAX_PACING_RATE");
+
     /// <summary>ENOENT: the kernel has no congestion control of this name. EPERM: it is not among net.ipv4.tcp_allowed_congestion_control.</summary>
     internal static void SetCongestionControl(Socket socket, string name)
         => SetText(socket, Libc.SOL_TCP, Libc.TCP_CONGESTION, name, "TCP_CONGESTION");

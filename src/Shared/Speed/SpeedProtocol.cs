@@ -33,7 +33,8 @@ internal enum SpeedAnswerResult : byte
 
 /// <summary>The first bytes of a test connection.</summary>
 /// <param name="Group">Connections of one phase have the same.</param>
-internal readonly record struct SpeedHeader(SpeedKind Kind, SpeedLoad Load, uint Group, UInt128 RunId, TimeSpan Duration);
+/// <param name="PaceKbps">The most that a download's sender may send, in thousands of bits a second; 0: no bound.</param>
+internal readonly record struct SpeedHeader(SpeedKind Kind, SpeedLoad Load, uint Group, UInt128 RunId, TimeSpan Duration, uint PaceKbps = 0);
 
 /// <summary>What the VPS says to it.</summary>
 /// <param name="Verdict">What the connection is at its end.</param>
@@ -82,6 +83,7 @@ internal static class SpeedProtocol
         BinaryPrimitives.WriteUInt32BigEndian(destination[4..], header.Group);
         BinaryPrimitives.WriteUInt128BigEndian(destination[8..], header.RunId);
         BinaryPrimitives.WriteUInt32BigEndian(destination[24..], (uint)header.Duration.TotalMilliseconds);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[28..], header.PaceKbps);
     }
 
     /// <param name="source"><see cref="HeaderBytes"/> bytes.</param>
@@ -97,8 +99,7 @@ internal static class SpeedProtocol
         uint milliseconds = BinaryPrimitives.ReadUInt32BigEndian(source[24..]);
         if (source[2] is < (byte)SpeedKind.Echo or > (byte)SpeedKind.Look
             || source[3] > (byte)SpeedLoad.LossBased
-            || milliseconds == 0 || milliseconds > LongestStream.TotalMilliseconds
-            || source[28..].ContainsAnyExcept((byte)0))
+            || milliseconds == 0 || milliseconds > LongestStream.TotalMilliseconds)
         {
             throw new SpeedProtocolException("a header with values that there are not");
         }
@@ -108,7 +109,8 @@ internal static class SpeedProtocol
             (SpeedLoad)source[3],
             BinaryPrimitives.ReadUInt32BigEndian(source[4..]),
             BinaryPrimitives.ReadUInt128BigEndian(source[8..]),
-            TimeSpan.FromMilliseconds(milliseconds));
+            TimeSpan.FromMilliseconds(milliseconds),
+            BinaryPrimitives.ReadUInt32BigEndian(source[28..]));
     }
 
     internal static void WriteAnswer(Span<byte> destination, in SpeedAnswer answer)

@@ -16,19 +16,32 @@ internal static class SpeedSocket
     /// <summary>Holds its rate where packets are lost, and a short queue. Not every host has it.</summary>
     private const string Best = "bbr";
 
+    private const string BestNearby = "cubic";
+
     /// <summary>Doubles until packets are lost, whatever the delay: cubic's slow start ends when the delay grows (HyStart), long before a queue is full.</summary>
     private const string LossBased = "reno";
 
     /// <summary>Before the first byte is sent.</summary>
-    internal static void Prepare(Socket socket, SpeedLoad load)
+    /// <param name="paceKbps">The most it may send; 0: no bound. Plain TCP only (EOPNOTSUPP on MPTCP).</param>
+    internal static void Prepare(Socket socket, SpeedLoad load, uint paceKbps = 0)
     {
         SocketOptions.SetNoDelay(socket);
         TrySet(() => SocketOptions.SetNotSentLowWater(socket, UnsentBytes));
         // Away from what it is and back: BBR would start from the handshake's rate, which it takes for the line's.
         TrySet(() => SocketOptions.SetCongestionControl(socket, LossBased));
-        if (load == SpeedLoad.Best)
+        // Over less than a millisecond BBR's model of the path breaks (see CongestionChoice).
+        if (load == SpeedLoad.Best && TcpInfo.TryRead(socket, out TcpInfo info) == 0 && info.Rtt < TimeSpan.FromMilliseconds(1))
+        {
+            TrySet(() => SocketOptions.SetCongestionControl(socket, BestNearby));
+        }
+        else if (load == SpeedLoad.Best)
         {
             TrySet(() => SocketOptions.SetCongestionControl(socket, Best));
+        }
+
+        if (paceKbps > 0)
+        {
+            TrySet(() => SocketOptions.SetMaxPacingRate(socket, (uint)Math.Min(uint.MaxValue, paceKbps * 125UL)));
         }
     }
 

@@ -1,10 +1,12 @@
 using Aggregator.Vps.Status;
 using Aggregator.Health;
+using Aggregator.Flows;
 using Aggregator.Host;
 using Aggregator.Hosting;
 using Aggregator.Identity;
 using Aggregator.Relay;
 using Aggregator.Trunk;
+using Aggregator.Speed;
 using Aggregator.Vps.Api;
 using Aggregator.Vps.Apply;
 using Aggregator.Vps.Configuration;
@@ -68,6 +70,7 @@ internal static class VpsApplication
         services.AddSingleton<IOwnAddresses, OwnAddresses>();
         services.AddSingleton<INameResolver, NameResolver>();
         services.AddSingleton<EgressPolicySource>();
+        services.AddSingleton<BuiltInTargets>();
         services.AddSingleton<Dialer>();
         services.AddSingleton(RelayBudget.ForMemory(ProcessMemory.TotalBytes(new HostFiles())));
         services.AddSingleton<GatewaySessions>();
@@ -110,6 +113,10 @@ internal static class VpsApplication
             configPath, s.GetRequiredService<VpsConfigSource>(), s.GetRequiredService<GatewaySessions>(), s.GetRequiredService<ILogger<Reloader>>()));
 
         var app = builder.Build();
+        var speed = app.Services.GetRequiredService<SpeedServer>();
+        app.Services.GetRequiredService<BuiltInTargets>().Add(
+            new FlowTarget(SpeedProtocol.FlowName, SpeedProtocol.FlowPort),
+            socket => _ = speed.ServeAsync(new SocketByteStream(socket), socket, pin: null, app.Lifetime.ApplicationStopping));
         // Nobody else asks for it.
         _ = app.Services.GetRequiredService<SessionMetrics>();
         app.UseMiddleware<PeerGate>();

@@ -10,7 +10,8 @@ namespace Aggregator.Vps.Egress;
 /// <see cref="ResolutionDelay"/> for IPv6, families take turns, the next address is tried <see cref="AttemptDelay"/> after the last one
 /// or as soon as that one failed, and the first connection wins.
 /// </summary>
-internal sealed class Dialer(INameResolver resolver, EgressPolicySource policy, IOwnAddresses own, TimeProvider time)
+internal sealed class Dialer(
+    INameResolver resolver, EgressPolicySource policy, IOwnAddresses own, TimeProvider time, BuiltInTargets? builtIn = null)
 {
     /// <summary>RFC 8305 section 8.</summary>
     internal static readonly TimeSpan ResolutionDelay = TimeSpan.FromMilliseconds(50);
@@ -25,6 +26,11 @@ internal sealed class Dialer(INameResolver resolver, EgressPolicySource policy, 
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired.</exception>
     internal async Task<DialResult> DialAsync(FlowTarget target, CancellationToken cancellationToken)
     {
+        if (builtIn is not null && await builtIn.TryDialAsync(target, cancellationToken) is { } served)
+        {
+            return served;
+        }
+
         using var limit = new CancellationTokenSource(TotalTime, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         var race = new Race(this, target, stop.Token);

@@ -90,7 +90,11 @@ internal sealed class SpeedServer(SpeedRuns runs, TimeProvider time, ILogger<Spe
             switch (header.Kind)
             {
                 case SpeedKind.Download:
-                    SpeedSocket.Prepare(socket, header.Load);
+                    if (pin is not null)
+                    {
+                        SpeedSocket.Prepare(socket, header.Load, header.PaceKbps);
+                    }
+
                     await SendAsync(stream, entry.Bytes, either.Token);
                     break;
                 case SpeedKind.Upload:

@@ -1,0 +1,168 @@
+using System.Globalization;
+using Aggregator.Protocol.V1;
+
+namespace Aggregator.Gateway.Speed;
+
+/// <summary>What the bonded part of a test showed beside its figures.</summary>
+/// <param name="LimitedDown">Parts of the senders' time in which the receiver's window or their buffer held them up; see <see cref="SubflowLedger"/>.</param>
+/// <param name="VpsMemory">What the VPS's health says of its memory; null: nothing of note, or not known.</param>
+internal sealed record VerdictInput(
+    SpeedResult Result, (double Receiver, double Buffer)? LimitedDown = null, (double Receiver, double Buffer)? LimitedUp = null, string? VpsMemory = null);
+
+/// <summary>
+/// Names the bottleneck in one sentence. Pure: the same figures give the same words. Order: what makes the rest meaningless, then what was measured to
+/// cost most, then the lines themselves.
+/// </summary>
+internal static class Verdict
+{
+    /// <summary>Kernel MPTCP's options alone cost 2 %.</summary>
+    private const double Full = 0.9;
+
+    private const double BusyProcessor = 0.92;
+
+    /// <summary>Half of all processors: one whole on the two that small servers have.</summary>
+    private const double BusyProcess = 0.45;
+
+    private const double LimitedTime = 0.3;
+
+    private const double WorthLeavingOut = 1.05;
+
+    /// <summary>Under the best congestion control, which loses nothing of its own on a line with a queue.</summary>
+    private const double Lossy = 0.004;
+
+    internal static string Of(VerdictInput input)
+    {
+        SpeedResult result = input.Result;
+        SpeedLink[] measured = [.. result.Links.Where(l => l.HasDownMbps || l.HasUpMbps)];
+        if (measured.Length == 0)
+        {
+            return result.Links.Count == 0
+                ? "There is no link to measure."
+                : $"No link could be measured: {string.Join("; ", result.Links.Select(l => $"{l.Name}: {(l.HasError ? l.Error : "no figures")}"))}.";
+        }
+
+        string sentence = Bonded(input, measured) ?? Alone(measured);
+        string[] also = [.. Also(result, sentence)];
+        return also.Length == 0 ? $"{sentence}." : $"{sentence}; {string.Join("; ", also)}.";
+    }
+
+    /// <summary>Null: not measured, or the lines are what limits.</summary>
+    private static string? Bonded(VerdictInput input, SpeedLink[] measured)
+    {
+        if (input.Result.Bonded is not { } bonded || measured.Length == 0)
+        {
+            return null;
+        }
+
+        var directions = new (string Name, double? Efficiency, double? Mbps, double? Sum, (double Receiver, double Buffer)? Limited)[]
+        {
+            ("down", bonded.HasEfficiencyDown ? bonded.EfficiencyDown : null, bonded.HasDownMbps ? bonded.DownMbps : null, bonded.HasSumDownMbps ? bonded.SumDownMbps : null, input.LimitedDown),
+            ("up", bonded.HasEfficiencyUp ? bonded.EfficiencyUp : null, bonded.HasUpMbps ? bonded.UpMbps : null, bonded.HasSumUpMbps ? bonded.SumUpMbps : null, input.LimitedUp),
+        };
+        var worst = directions.Where(d => d.Efficiency is not null).OrderBy(d => d.Efficiency).FirstOrDefault();
+        if (worst.Efficiency is not { } efficiency)
+        {
+            return bonded.HasError ? $"All links together could not be measured: {bonded.Error}" : null;
+        }
+
+        string figures = $"together {Rate(worst.Mbps)} of {Rate(worst.Sum)} Mbit/s {worst.Name} ({Percent(efficiency)})";
+        if (efficiency >= Full)
+        {
+            string all = string.Join(", ", directions.Where(d => d.Efficiency is not null).Select(d => $"{Rate(d.Mbps)} of {Rate(d.Sum)} Mbit/s {d.Name} ({Percent(d.Efficiency!.Value)})"));
+            return $"The lines are the limit: together they carry {all}";
+        }
+
+        if (bonded.Without is { } without && without.WithoutMbps >= without.WithMbps * WorthLeavingOut)
+        {
+            return $"{without.Link} lowers the total: {Rate(without.WithMbps)} Mbit/s {without.Direction} with it, {Rate(without.WithoutMbps)} without it";
+        }
+
+        SpeedLink[] stripped = [.. measured.Where(l => l.Mptcp == "stripped")];
+        if (stripped.Length > 0 && measured.Length > 1)
+        {
+            return $"MPTCP is stripped on {Names(stripped)}, so {(stripped.Length == 1 ? "it adds" : "they add")} little to the other links: {figures}";
+        }
+
+        if (input.VpsMemory is { } memory)
+        {
+            return $"The VPS is short of memory ({memory}): {figures}";
+        }
+
+        double? vps = Processor(input.Result.Vps);
+        double? gateway = Processor(input.Result.Gateway);
+        if (vps is not null || gateway is not null)
+        {
+            bool ofVps = gateway is null || vps >= gateway;
+            return $"The {(ofVps ? "VPS" : "gateway")}'s processor is the limit ({Percent((ofVps ? vps : gateway)!.Value)} busy): {figures}";
+        }
+
+        if (worst.Limited is var (receiver, buffer) && Math.Max(receiver, buffer) > LimitedTime)
+        {
+            return receiver >= buffer
+                ? $"The receive window of the {(worst.Name == "down" ? "gateway" : "VPS")} is the limit ({Percent(receiver)} of the time): {figures}"
+                : $"The send buffer of the {(worst.Name == "down" ? "VPS" : "gateway")} is the limit ({Percent(buffer)} of the time): {figures}";
+        }
+
+        return $"The {bonded.Carrier} carrier is the limit, not the lines, the processors or the windows: {figures}";
+    }
+
+    private static string Alone(SpeedLink[] measured)
+    {
+        string rates = string.Join(", ", measured.Select(l => $"{l.Name} {(l.HasDownMbps ? Rate(l.DownMbps) : "–")} down {(l.HasUpMbps ? Rate(l.UpMbps) : "–")} up"));
+        return $"The lines are the limit: {rates} Mbit/s";
+    }
+
+    /// <summary>What is wrong with single links, and was not said yet.</summary>
+    private static IEnumerable<string> Also(SpeedResult result, string said)
+    {
+        foreach (SpeedLink link in result.Links)
+        {
+            if (link.HasError)
+            {
+                yield return $"{link.Name} failed: {link.Error}";
+            }
+
+            if (link.Mptcp == "stripped" && !said.StartsWith("MPTCP is stripped", StringComparison.Ordinal))
+            {
+                yield return $"MPTCP is stripped on {link.Name}{(link.HasMptcpWhere ? $" ({link.MptcpWhere})" : "")}";
+            }
+
+            if (link.ShapingDown is { } down)
+            {
+                yield return Shaped(link.Name, "down", down);
+            }
+
+            if (link.ShapingUp is { } up)
+            {
+                yield return Shaped(link.Name, "up", up);
+            }
+
+            double? loss = new double?[] { link.HasLossRatio ? link.LossRatio : null, link.HasPacedLossRatio ? link.PacedLossRatio : null }.Max();
+            if (loss > Lossy)
+            {
+                yield return $"{link.Name} loses {(loss.Value * 100).ToString(loss < 0.095 ? "0.0" : "0", CultureInfo.InvariantCulture)} % of its packets";
+            }
+        }
+    }
+
+    private static string Shaped(string link, string direction, SpeedShaping shaping) =>
+        $"{link} is shaped on the way: {Rate(shaping.BurstMbps)} Mbit/s {direction} for {shaping.BurstS.ToString("0.0", CultureInfo.InvariantCulture)} s, then {Rate(shaping.AfterMbps)}";
+
+    /// <summary>How busy, where that is what limits: the processor that does the most, together with our own part in it.</summary>
+    private static double? Processor(SpeedHost? host)
+    {
+        if (host is null || !host.HasCpuRatio)
+        {
+            return null;
+        }
+
+        bool busy = host.CpuRatio >= BusyProcessor || (host.CpuBusiestRatio >= BusyProcessor && host.ProcessRatio >= BusyProcess);
+        return busy ? Math.Max(host.CpuRatio, host.CpuBusiestRatio) : null;
+    }
+
+    private static string Names(IEnumerable<SpeedLink> links) => string.Join(" and ", links.Select(l => l.Name));
+
+    private static string Rate(double? mbps) => mbps is { } rate ? rate.ToString(rate < 9.95 ? "0.0" : "0", CultureInfo.InvariantCulture) : "–";
+
+    private static string Percent(double ratio) => (ratio * 100).ToString("0", CultureInfo.InvariantCulture) + " %";
+}
