@@ -149,7 +149,6 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
                 length,
                 mbps => progress(name, mbps, _best.LatestMs),
                 cancellationToken);
-            await Console.Error.WriteLineAsync($"DBG {path.Link} {name} n {load.Streams} window {load.Rate?.FromS:0.00}..{load.Rate?.ToS:0.00} now {clock.NowS:0.00} of {load.Series.DurationS:0.00} err {load.Rate?.RelativeError:0.000} rxt {load.RetransmitRatio:0.000}: R {string.Join(' ', load.Series.Intervals(load.Series.Points[0].TimeS, 0.1).Select(r => r.ToString("0.0", System.Globalization.CultureInfo.InvariantCulture)))} D {string.Join(' ', load.Delivered.Intervals(load.Delivered.Points[0].TimeS, 0.1).Select(r => r.ToString("0.0", System.Globalization.CultureInfo.InvariantCulture)))}");
             Result.MtuBytes = started[0].Tcp().PathMtuBytes;
             if (load.Rate is { Mbps: var rate } && load.RetransmitRatio > WorthALook)
             {
@@ -183,8 +182,8 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
 
         uint group = groups.Next();
         progress(name, null, _best.LatestMs);
-        // What the streams left in the queue is gone then.
-        await Task.Delay(TimeSpan.FromSeconds(Math.Clamp((_best.LatestMs ?? 0) / 1000, 0.05, 1)), clock.Time, cancellationToken);
+        // The resets travel to the senders, and what these left in the queue travels back.
+        await Task.Delay(TimeSpan.FromSeconds(Math.Clamp(2 * (_best.LatestMs ?? 0) / 1000, 0.1, 2)), clock.Time, cancellationToken);
         SpeedStream paced = streams[RateStreams];
         paced.Start(Header(kind, SpeedLoad.Best, group) with { PaceKbps = (uint)(mbps * 1000 / 2) }, cancellationToken);
         await Task.Delay(TimeSpan.FromSeconds(Math.Clamp(6 * _idleS, PacedS, 2 * PacedS)), clock.Time, cancellationToken);

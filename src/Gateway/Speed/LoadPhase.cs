@@ -9,7 +9,7 @@ internal readonly record struct LoadTime(double LeastS, double MostS);
 /// <param name="Series">All of it, on the receiver's clock.</param>
 /// <param name="Streams">That it took.</param>
 /// <param name="RetransmitRatio">Segments sent again of those sent, in the steady part; null: not known.</param>
-internal sealed record LoadResult(SteadyRate? Rate, RateSeries Series, int Streams, double? RetransmitRatio) { internal RateSeries Delivered { get; init; } = new(); }
+internal sealed record LoadResult(SteadyRate? Rate, RateSeries Series, int Streams, double? RetransmitRatio);
 
 /// <summary>Where a phase has its figures from. Each may say null: not known yet, or not at all.</summary>
 /// <param name="Received">What has arrived so far, and when, on the receiver's clock.</param>
@@ -45,8 +45,10 @@ internal sealed class LoadPhase(SpeedClock clock)
     /// <summary>A line that lets nothing through for so long is dead: TCP tries again several times within it.</summary>
     private const double SilenceS = 2.5;
 
-    /// <summary>In a short window with losses the two counts differ by some tens of milliseconds of the rate.</summary>
-    private const double MostDisagreement = 0.15;
+    /// <summary>What is not in order yet is a round trip's worth with its queue, of a measurement of some.</summary>
+    private const double MostDisagreement = 0.3;
+
+    private const double RampPart = 0.3;
 
     /// <param name="streams">Connected; they are started as they are needed.</param>
     /// <param name="start">Starts one of them.</param>
@@ -98,7 +100,7 @@ internal sealed class LoadPhase(SpeedClock clock)
             SteadyRate? rate = Rate(series, delivered, toOurs, ramp.SettledS, figures.Least);
             if (over || rate is { IsSteady: true })
             {
-                return new LoadResult(rate, series, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null) { Delivered = delivered };
+                return new LoadResult(rate, series, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null);
             }
         }
     }
@@ -111,7 +113,9 @@ internal sealed class LoadPhase(SpeedClock clock)
     {
         SteadyRate? byReceiver = (double.IsFinite(settledS) ? SteadyState.Of(received, settledS - toOurs) : null) ?? SteadyState.Of(received);
         SteadyRate? bySender = (double.IsFinite(settledS) ? SteadyState.Of(delivered, settledS) : null) ?? SteadyState.Of(delivered);
-        return byReceiver is { } r && bySender is { } s && (least ? s.Mbps < r.Mbps : Math.Abs(s.Mbps - r.Mbps) < MostDisagreement * r.Mbps)
+        // Over most of the time, so that what jumps behind a loss is in it with what it jumped over.
+        double? longRun = received.Points.Count == 0 ? null : received.Mbps(received.Points[0].TimeS + (RampPart * received.DurationS), received.Points[^1].TimeS);
+        return byReceiver is { } r && bySender is { } s && (least ? s.Mbps < r.Mbps : Math.Abs(s.Mbps - longRun!.Value) < MostDisagreement * longRun)
             ? s
             : byReceiver is { } own ? own with { FromS = own.FromS + toOurs, ToS = own.ToS + toOurs } : null;
     }

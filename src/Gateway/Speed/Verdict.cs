@@ -30,6 +30,9 @@ internal static class Verdict
     /// <summary>Under the best congestion control, which loses nothing of its own on a line with a queue.</summary>
     private const double Lossy = 0.004;
 
+    /// <summary>Of sixty probes one or two may be an accident.</summary>
+    private const double LossyProbes = 0.045;
+
     internal static string Of(VerdictInput input)
     {
         SpeedResult result = input.Result;
@@ -137,10 +140,12 @@ internal static class Verdict
                 yield return Shaped(link.Name, "up", up);
             }
 
-            double? loss = new double?[] { link.HasLossRatio ? link.LossRatio : null, link.HasPacedLossRatio ? link.PacedLossRatio : null }.Max();
-            if (loss > Lossy)
+            double? loss = link.HasPacedLossRatio && link.PacedLossRatio > Lossy
+                ? link.PacedLossRatio
+                : link.HasLossRatio && link.LossRatio > LossyProbes ? link.LossRatio : null;
+            if (loss is { } lost)
             {
-                yield return $"{link.Name} loses {(loss.Value * 100).ToString(loss < 0.095 ? "0.0" : "0", CultureInfo.InvariantCulture)} % of its packets";
+                yield return $"{link.Name} loses {(lost * 100).ToString(lost < 0.095 ? "0.0" : "0", CultureInfo.InvariantCulture)} % of its packets";
             }
         }
     }
