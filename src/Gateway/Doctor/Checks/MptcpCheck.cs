@@ -54,6 +54,6 @@ internal sealed class MptcpCheck : ICheck
         string remedy = $"ask the provider of {link} what box is in the way, or take another line; a modem in bridge mode often helps";
         return carrier == "mptcp"
             ? Finding.Fail($"{text}, so this link carries nothing beside others", $"{remedy}; `carrier: trunk` uses the link all the same")
-            : Finding.Warn($"{text}; it carries all the same, but what is under way on it does not move to another link when it breaks", remedy);
+            : Finding.Warn($"{text}; it carries all the same, as plain TCP and without a backup path", remedy);
     }
 }
