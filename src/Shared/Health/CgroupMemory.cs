@@ -20,39 +20,44 @@ internal readonly record struct CgroupMemory(long LimitBytes, long? AvailableByt
 
     internal static CgroupMemory? Read(HostFiles files)
     {
-        if (files.Read("/proc/self/cgroup") is not { } groups)
+        CgroupMemory? lowest = null;
+        foreach (var group in files.CgroupPlaces(() => Find(files)))
         {
-            return null;
-        }
-
-        // `ip netns exec` gives its program a /sys without cgroups; whoever started that one still sees them.
-        return TryRead(files, groups, "self", "", out var limit)
-            || (ProcText.Value(files.Read("/proc/self/status"), "PPid:") is { } parent and > 0
-                && TryRead(files, groups, $"{parent}", $"/proc/{parent}/root", out limit))
-            ? limit
-            : null;
-    }
-
-    /// <returns>Whether the groups can be seen at all in the mounts of <paramref name="process"/>; then there may still be no limit.</returns>
-    private static bool TryRead(HostFiles files, string groups, string process, string root, out CgroupMemory? lowest)
-    {
-        lowest = null;
-        string mounts = files.Read($"/proc/{process}/mountinfo") ?? "";
-        bool seen = false;
-        foreach (bool second in (bool[])[false, true])
-        {
-            foreach (string directory in Directories(groups, mounts, second))
+            if (ReadOne(files, group.Directory, group.IsSecond) is { } one)
             {
-                seen |= files.Read($"{root}{directory}/{(second ? "cgroup.controllers" : "memory.stat")}") is { } text
-                    && (!second || text.Contains("memory", StringComparison.Ordinal));
-                if (ReadOne(files, root + directory, second) is { } one)
-                {
-                    lowest = lowest is { } before ? Lower(before, one) : one;
-                }
+                lowest = lowest is { } before ? Lower(before, one) : one;
             }
         }
 
-        return seen || lowest is not null;
+        return lowest;
+    }
+
+    /// <summary>The groups that this process is in and that can be seen, its own first.</summary>
+    private static List<CgroupPlace> Find(HostFiles files)
+    {
+        if (files.Read("/proc/self/cgroup") is not { } groups)
+        {
+            return [];
+        }
+
+        // `ip netns exec` gives its program a /sys without cgroups; whoever started that one still sees them.
+        var own = Find(files, groups, "self", "");
+        return own.Count == 0 && ProcText.Value(files.Read("/proc/self/status"), "PPid:") is { } parent and > 0
+            ? Find(files, groups, $"{parent}", $"/proc/{parent}/root")
+            : own;
+    }
+
+    private static List<CgroupPlace> Find(HostFiles files, string groups, string process, string root)
+    {
+        string mounts = files.Read($"/proc/{process}/mountinfo") ?? "";
+        // A group of version 2 without the controller (a hybrid host's) has no such file, nor has its root.
+        return
+        [
+            .. Directories(groups, mounts, second: false).Select(d => new CgroupPlace(root + d, IsSecond: false))
+                .Where(p => files.Read(p.Directory + "/memory.limit_in_bytes") is not null),
+            .. Directories(groups, mounts, second: true).Select(d => new CgroupPlace(root + d, IsSecond: true))
+                .Where(p => files.Read(p.Directory + "/memory.max") is not null || files.Read(p.Directory + "/memory.high") is not null),
+        ];
     }
 
     /// <summary>The process' group and those above it, as far as they are mounted here; empty: none of this version has the memory controller.</summary>
@@ -185,3 +190,6 @@ internal readonly record struct CgroupMemory(long LimitBytes, long? AvailableByt
         return plain.ToString();
     }
 }
+
+/// <summary>A directory of a memory cgroup, of version 1 or 2.</summary>
+internal readonly record struct CgroupPlace(string Directory, bool IsSecond);

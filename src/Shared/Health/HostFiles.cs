@@ -14,6 +14,8 @@ internal sealed class HostFiles(string root = "/")
     /// </summary>
     internal const int MaxBytes = 256 * 1024;
 
+    private volatile Places? _places;
+
     /// <param name="path">Absolute, as on a host: `/proc/meminfo`.</param>
     /// <returns>Whole lines, at most <see cref="MaxBytes"/> of them; null: no such file, or it cannot be read.</returns>
     internal string? Read(string path)
@@ -54,8 +56,26 @@ internal sealed class HostFiles(string root = "/")
         }
     }
 
+    /// <summary>
+    /// Where the process' memory cgroups are, found anew every few seconds: it may be moved into another one, but looking for them costs ten times
+    /// what looking at them does.
+    /// </summary>
+    internal IReadOnlyList<CgroupPlace> CgroupPlaces(Func<IReadOnlyList<CgroupPlace>> find)
+    {
+        const long FreshMs = 5000;
+        long now = Environment.TickCount64;
+        if (_places is not { } known || now - known.FoundAtMs > FreshMs)
+        {
+            _places = known = new Places(find(), now);
+        }
+
+        return known.All;
+    }
+
     internal bool DirectoryExists(string path) => Directory.Exists(PathOf(path));
 
     /// <summary>Where a file of the host is in this root.</summary>
     internal string PathOf(string path) => Path.Join(root, path);
+
+    private sealed record Places(IReadOnlyList<CgroupPlace> All, long FoundAtMs);
 }

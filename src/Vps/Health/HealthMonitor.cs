@@ -12,7 +12,7 @@ internal sealed record HealthLook(long Number, HealthPicture Picture);
 internal sealed class HealthMonitor(
     HostFiles files, GatewayLoads loads, ClockBoard clocks, TimeProvider time, ILogger<HealthMonitor> logger) : BackgroundService
 {
-    /// <summary>A change of the level is told within this time. A look costs under a millisecond.</summary>
+    /// <summary>A change of the level is told within this time.</summary>
     internal static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
