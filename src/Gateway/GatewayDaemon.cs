@@ -90,7 +90,7 @@ internal static class GatewayDaemon
         long memory = ProcessMemory.TotalBytes(new HostFiles());
         await using ICarrier carrier = lanes
             ? new TrunkCarrier(
-                sessions => new TrunkLaneDialer(connector, sessions, target, identity, node, config.Encrypt),
+                sessions => new TrunkLaneDialer(connector, sessions, target, identity, node, config.Encrypt, time),
                 wans, node, TrunkBudget.ForMemory(memory), TrunkLimits.Default, time, laneLogger)
             : new MptcpCarrier(
                 new LaneDialer(connector, target, identity, node, config.Encrypt, time),

@@ -5,7 +5,6 @@ using Aggregator.Flows;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Identity;
-using Aggregator.Mptcp;
 using Aggregator.Relay;
 using Aggregator.Trunk;
 
@@ -16,7 +15,8 @@ namespace Aggregator.Gateway.Lanes;
 /// VPS agree to go without cipher), the hello, and then it is part of the session.
 /// </summary>
 internal sealed class TrunkLaneDialer(
-    VpsConnector connector, TrunkSessions sessions, Func<VpsTarget?> target, IdentityKey identity, INodeState node, bool encrypt)
+    VpsConnector connector, TrunkSessions sessions, Func<VpsTarget?> target, IdentityKey identity, INodeState node, bool encrypt,
+    TimeProvider time)
 {
     private volatile Prepared? _prepared;
 
@@ -89,10 +89,10 @@ internal sealed class TrunkLaneDialer(
         switch (answer.Status)
         {
             case LaneAnswerStatus.Accepted when ticket.TryAccept(answer.Instance):
-                CongestionChoice.Carry(socket);
                 var look = new SocketLaneMeter(socket);
                 look.TryRead(out _);
-                TrunkLane lane = ticket.Session.AddLane(new LaneTransport(offer.LaneId, link, role, stream, new SocketLaneMeter(socket)));
+                TrunkLane lane = ticket.Session.AddLane(new LaneTransport(
+                    offer.LaneId, link, role, stream, new SocketLaneMeter(socket, new LaneCongestion(socket, time))));
                 return new LiveLane(lane, look, socket, path, vps, encrypted);
             case LaneAnswerStatus.Accepted:
             case LaneAnswerStatus.UnknownSession:

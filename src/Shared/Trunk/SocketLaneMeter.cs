@@ -16,6 +16,7 @@ internal sealed class SocketLaneMeter : ILaneMeter
     private const int MostSubflows = 9;
 
     private readonly Socket _socket;
+    private readonly LaneCongestion? _steer;
     private readonly SubflowAddress _local;
     private readonly SubflowAddress _remote;
     private readonly MptcpSubflow[] _subflows = new MptcpSubflow[MostSubflows];
@@ -26,9 +27,11 @@ internal sealed class SocketLaneMeter : ILaneMeter
     private volatile bool _hasLostOwnPath;
     private volatile int _backups;
 
-    internal SocketLaneMeter(Socket socket)
+    /// <param name="steer">The lane's own: its readings also choose its congestion control.</param>
+    internal SocketLaneMeter(Socket socket, LaneCongestion? steer = null)
     {
         _socket = socket;
+        _steer = steer;
         _local = socket.LocalEndPoint is IPEndPoint local ? SubflowAddress.From(local) : default;
         _remote = socket.RemoteEndPoint is IPEndPoint remote ? SubflowAddress.From(remote) : default;
     }
@@ -56,6 +59,7 @@ internal sealed class SocketLaneMeter : ILaneMeter
                 if (errno == 0 && !sample.Connection.FellBack)
                 {
                     reading = Read(in sample);
+                    _steer?.Note(reading.AcknowledgedBytes);
                     return true;
                 }
 
@@ -76,6 +80,7 @@ internal sealed class SocketLaneMeter : ILaneMeter
             }
 
             reading = Of(in tcp);
+            _steer?.Note(reading.AcknowledgedBytes);
             return true;
         }
         catch (ObjectDisposedException)

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Aggregator.Mptcp;
 using Aggregator.Relay;
 using Aggregator.Trunk;
 using Aggregator.Vps.Egress;
@@ -38,11 +37,11 @@ internal sealed class TrunkServer(TrunkRegistry registry, Dialer dialer, RelayBu
                     return;
                 }
 
-                CongestionChoice.Carry(socket);
                 look = new LaneLook(session, offer.LaneId, socket);
                 gateway.Add(look);
                 logger.LaneUp(gateway.Name, offer.LaneId, offer.Link, look.IsMptcp ? "MPTCP" : "plain TCP");
-                lane = session.AddLane(new LaneTransport(offer.LaneId, offer.Link, offer.Role, stream, new SocketLaneMeter(socket)));
+                lane = session.AddLane(new LaneTransport(
+                    offer.LaneId, offer.Link, offer.Role, stream, new SocketLaneMeter(socket, new LaneCongestion(socket, time))));
             }
 
             LaneEnd end = await lane.Ended.WaitAsync(stopping);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Text.Json;
 using Aggregator.Benchmarks.Load;
 using Aggregator.Benchmarks.Report;
@@ -31,13 +32,14 @@ internal static class TrunkCommand
         {
             TrunkRow[] chosen = parsed.GetValue(rows) is { Length: > 0 } keys ? [.. Rows.Where(r => keys.Contains(r.Key))] : Rows;
             Programs.Require(chosen.SelectMany(r => r.Programs));
+            long begin = Stopwatch.GetTimestamp();
             var options = new TrunkOptions(
                 product.Of(parsed),
                 parsed.GetValue(factor),
                 parsed.GetValue(sets),
                 parsed.GetValue(seed),
                 TimeSpan.FromMinutes(parsed.GetValue(soak)),
-                Console.Error.WriteLine);
+                line => Console.Error.WriteLine($"{Stopwatch.GetElapsedTime(begin).TotalSeconds,6:0.0} s  {line}"));
             var figures = new List<TrunkFigure>();
             foreach (TrunkRow row in chosen)
             {

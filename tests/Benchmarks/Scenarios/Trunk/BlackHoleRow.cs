@@ -22,7 +22,7 @@ internal static class BlackHoleRow
         var gaps = new List<double>();
         var returns = new List<double>();
         int broken = 0, rounds = options.Times(20, 3);
-        await using TrunkBench bench = await TrunkBench.StartAsync(spec, options.Settings);
+        await using TrunkBench bench = await TrunkBench.StartAsync(spec, options);
         LabWan main = bench.Lab.Wans[0];
         await bench.TraceAsync(true, TimeSpan.FromSeconds(3), cancellationToken);
         for (int round = 1; round <= rounds; round++)

@@ -15,8 +15,7 @@ internal static class FourLinksRow
     {
         var figures = new List<TrunkFigure>();
         LabSpec spec = TrunkLabs.Four;
-        options.Progress(TrunkLabs.Describe(spec));
-        await using TrunkBench bench = await TrunkBench.StartAsync(spec, options.Settings);
+        await using TrunkBench bench = await TrunkBench.StartAsync(spec, options);
         foreach (bool down in (bool[])[true, false])
         {
             string way = down ? "down" : "up";

@@ -17,7 +17,7 @@ internal static class RandomSetsRow
         {
             LabSpec spec = TrunkLabs.Random(options.Seed + i);
             bool down = i % 2 == 0;
-            await using TrunkBench bench = await TrunkBench.StartAsync(spec, options.Settings);
+            await using TrunkBench bench = await TrunkBench.StartAsync(spec, options);
             var alone = await bench.EachAloneAsync(down, options.Seconds(6, 4), _ => { }, cancellationToken);
             TraceResult all = await bench.TraceAsync(down, options.Seconds(10, 4), cancellationToken);
             ofSum.Add(all.SteadyMbps / alone.Values.Sum());

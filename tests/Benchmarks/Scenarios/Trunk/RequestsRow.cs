@@ -10,7 +10,7 @@ internal static class RequestsRow
     private static async Task<IReadOnlyList<TrunkFigure>> RunAsync(TrunkOptions options, CancellationToken cancellationToken)
     {
         var figures = new List<TrunkFigure>();
-        await using TrunkBench bench = await TrunkBench.StartAsync(TrunkLabs.Four, options.Settings);
+        await using TrunkBench bench = await TrunkBench.StartAsync(TrunkLabs.Four, options);
         int count = options.Times(100, 20);
         await bench.RequestsAsync(5, cancellationToken);
         double[] idle = await bench.RequestsAsync(count, cancellationToken);

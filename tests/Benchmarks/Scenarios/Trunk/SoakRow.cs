@@ -28,7 +28,7 @@ internal static class SoakRow
 
     private static async Task<IReadOnlyList<TrunkFigure>> RunAsync(TrunkOptions options, CancellationToken cancellationToken)
     {
-        await using TrunkBench bench = await TrunkBench.StartAsync(Lines, options.Settings);
+        await using TrunkBench bench = await TrunkBench.StartAsync(Lines, options);
         string[] command = Generator.Command(
             "soak",
             new IPEndPoint(LabAddresses.Internet, TrunkBench.EchoPort).ToString(),

@@ -20,7 +20,7 @@ internal static class StreamsRow
 
     private static async Task<IReadOnlyList<TrunkFigure>> RunAsync(TrunkOptions options, CancellationToken cancellationToken)
     {
-        await using TrunkBench bench = await TrunkBench.StartAsync(BenchmarkLabs.Unequal, options.Settings);
+        await using TrunkBench bench = await TrunkBench.StartAsync(BenchmarkLabs.Unequal, options);
         var path = new LoadPath(bench.Lab.Client, bench.Lab.Internet, new IPEndPoint(LabAddresses.Internet, Contestant.LoadPort), bench.Product.Socks);
         var request = new LoadRequest(LoadKind.Down, TimeSpan.FromSeconds(3), options.Seconds(8, 4));
         await Generator.RunBulkAsync(path, request with { Window = TimeSpan.FromSeconds(2) }, Busy, cancellationToken);

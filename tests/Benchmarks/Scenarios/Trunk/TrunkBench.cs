@@ -28,12 +28,13 @@ internal sealed class TrunkBench : IAsyncDisposable
 
     internal AggregatorUnderTest Product { get; }
 
-    internal static async Task<TrunkBench> StartAsync(LabSpec spec, ProductSettings settings)
+    internal static async Task<TrunkBench> StartAsync(LabSpec spec, TrunkOptions options)
     {
         NetworkLab lab = await NetworkLab.CreateAsync(spec);
+        options.Progress($"lab {lab.Id}: {Networks.TrunkLabs.Describe(spec)}");
         try
         {
-            var bench = new TrunkBench(lab, await AggregatorUnderTest.StartAsync(lab, settings));
+            var bench = new TrunkBench(lab, await AggregatorUnderTest.StartAsync(lab, options.Settings));
             string[] load = Generator.Command("server", $"0.0.0.0:{Text(Contestant.LoadPort)}");
             string[] echo = Generator.Command("echo", $"0.0.0.0:{Text(EchoPort)}");
             lab.Internet.Start(load[0], load[1..]);
