@@ -42,6 +42,12 @@ internal readonly record struct LaneReading
     /// <summary>Acknowledged by the peer's TCP since the connection exists (tcpi_bytes_acked): only differences count.</summary>
     internal long AcknowledgedBytes { get; init; }
 
+    /// <summary>
+    /// Since the peer's TCP was last heard of on this connection (tcpi_last_ack_recv), selective acknowledgements included: a lane that repairs
+    /// losses hears of its peer all the time, one in a black hole does not. Null where the kernel does not tell.
+    /// </summary>
+    internal TimeSpan? SinceAcknowledgement { get; init; }
+
     /// <summary>Segments sent again since the connection exists.</summary>
     internal long RetransmittedSegments { get; init; }
 }

@@ -53,6 +53,9 @@ internal sealed class LaneEstimate
     /// <summary>What the slower part of the frames takes on top.</summary>
     internal double LatenessUs => _latenessUs;
 
+    /// <summary>When the peer's TCP was last heard of; null where the kernel does not tell.</summary>
+    internal long? HeardAtUs => _hasReading && _reading.SinceAcknowledgement is { } since ? _readAtUs - (long)since.TotalMicroseconds : null;
+
     /// <summary>When the peer's kernel last acknowledged something new, or when there was nothing to acknowledge.</summary>
     internal long KernelProgressAtUs => _progressAtUs;
 

@@ -144,5 +144,6 @@ internal sealed class SocketLaneMeter : ILaneMeter
         CongestionWindowBytes = (long)tcp.CongestionWindowBytes,
         AcknowledgedBytes = (long)tcp.BytesAcknowledged,
         RetransmittedSegments = tcp.Retransmits,
+        SinceAcknowledgement = tcp.SinceAcknowledged,
     };
 }

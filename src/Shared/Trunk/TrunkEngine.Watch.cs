@@ -9,6 +9,13 @@ internal sealed partial class TrunkEngine
     /// <summary>What acknowledgements take on top of the way: both ends' ticks and scheduling.</summary>
     private const long GraceUs = 15_000;
 
+    /// <summary>How old the kernel's word may be when a lane is about to be given up, and how long we wait for a newer one.</summary>
+    private const long FreshUs = 5_000;
+    private const long MaxAgeUs = 60_000;
+
+    /// <summary>A lane whose peer answers, but not for what we sent: so many times the usual patience.</summary>
+    private const long HalfDeadFactor = 4;
+
     /// <summary>A frame counts as overdue so long after it was expected.</summary>
     private const long OverdueUs = 4_000;
 
@@ -98,6 +105,26 @@ internal sealed partial class TrunkEngine
             {
                 return;
             }
+
+            if (lane.Estimate.HeardAtUs is { } heard)
+            {
+                long age = nowUs - lane.Estimate.ReadAtUs;
+                if (age > FreshUs)
+                {
+                    // Nobody has asked the kernel for a while: first that.
+                    _events.LaneHasWork(lane);
+                    if (age < MaxAgeUs)
+                    {
+                        return;
+                    }
+                }
+
+                // The peer's TCP answers: losses are being repaired. Only if that takes very long is the way in our direction dead.
+                if (nowUs - heard <= StallAfterUs(lane) && nowUs - since <= HalfDeadFactor * StallAfterUs(lane))
+                {
+                    return;
+                }
+            }
         }
 
         lane.StalledSinceUs = nowUs;
@@ -108,11 +135,15 @@ internal sealed partial class TrunkEngine
         WakeAll();
     }
 
-    /// <summary>About two of its round trips: one is what anything takes, a second what a lost segment costs.</summary>
+    /// <summary>
+    /// Within two of its round trips: one is what anything takes. Where the kernel does not tell whether its peer answers, a second one is what a
+    /// lost segment costs.
+    /// </summary>
     private static long StallAfterUs(EngineLane lane)
     {
-        double delay = lane.Estimate.DelayUs + lane.Estimate.LatenessUs;
-        return (long)(delay + Math.Max(lane.Estimate.DelayUs, 4 * lane.Estimate.DeviationUs)) + GraceUs;
+        double delay = lane.Estimate.DelayUs;
+        double spare = Math.Max(delay / 2, Math.Min(delay, 4 * lane.Estimate.DeviationUs));
+        return (long)(lane.Estimate.HeardAtUs is null ? delay + lane.Estimate.LatenessUs + Math.Max(delay, spare) : delay + spare) + GraceUs;
     }
 
     private void Unstall(EngineLane lane)

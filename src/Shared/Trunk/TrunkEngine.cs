@@ -140,7 +140,8 @@ internal sealed partial class TrunkEngine
     internal void Read(EngineLane lane, in LaneReading reading, long nowUs)
     {
         lane.Estimate.Read(reading, nowUs);
-        bool quiet = reading.InFlightBytes > 0 && nowUs - Math.Max(lane.Estimate.KernelProgressAtUs, _resumedAtUs) > QuietAfterUs(lane);
+        long heard = Math.Max(lane.Estimate.KernelProgressAtUs, lane.Estimate.HeardAtUs ?? 0);
+        bool quiet = reading.InFlightBytes > 0 && nowUs - Math.Max(heard, _resumedAtUs) > QuietAfterUs(lane);
         if (quiet != lane.IsQuiet)
         {
             lane.IsQuiet = quiet;

@@ -28,6 +28,7 @@ internal sealed class TcpMeter(Socket socket) : ILaneMeter
                 CongestionWindowBytes = (long)info.CongestionWindowBytes,
                 AcknowledgedBytes = (long)info.BytesAcknowledged,
                 RetransmittedSegments = info.Retransmits,
+                SinceAcknowledgement = info.SinceAcknowledged,
             };
             return true;
         }
