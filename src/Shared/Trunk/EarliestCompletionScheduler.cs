@@ -30,8 +30,8 @@ internal sealed class EarliestCompletionScheduler : IFrameScheduler
     /// What a lane leaves to quicker ones is at most so much, in time of the whole trunk and in bytes: all that waits is in the sender's memory and
     /// delays what its flow says next. A lane that would need more takes the last place, and what it does not have there in time goes again.
     /// </summary>
-    private const double MaxAheadSeconds = 0.8;
-    private const double MaxAheadBytes = 32 << 20;
+    private const double MaxAheadSeconds = 1.0;
+    private const double MaxAheadBytes = 40 << 20;
 
     public double BytesAhead(ReadOnlySpan<LaneView> lanes, int self)
     {

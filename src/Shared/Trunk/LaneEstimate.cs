@@ -17,8 +17,12 @@ internal sealed class LaneEstimate
 
     private const long MinSmoothingUs = 60_000;
 
-    /// <summary>The part of the frames that should be there when we expect them. The rest is what losses cost a lane.</summary>
-    private const double LatenessQuantile = 0.95;
+    /// <summary>
+    /// How quickly lateness is believed (a part of the difference, for each late frame) and forgotten. Losses hold up a lane for a round trip
+    /// each, many frames at once: a place in the stream that allows for it costs only memory, one that does not costs a second copy.
+    /// </summary>
+    private const double LatenessGain = 0.2;
+    private const double LatenessMemoryUs = 4_000_000;
 
     private LaneReading _reading;
     private bool _hasReading;
@@ -29,6 +33,7 @@ internal sealed class LaneEstimate
     private double _delayUs;
     private double _deviationUs;
     private double _latenessUs;
+    private long _acknowledgedAtUs;
 
     /// <summary>The last reading; the default where there was none.</summary>
     internal ref readonly LaneReading Reading => ref _reading;
@@ -130,7 +135,7 @@ internal sealed class LaneEstimate
     /// <summary>A frame was acknowledged.</summary>
     /// <param name="tookUs">From the hand-over on.</param>
     /// <param name="queueUs">The wait in the kernel's queue that was expected then.</param>
-    internal void Acknowledged(double tookUs, double queueUs)
+    internal void Acknowledged(double tookUs, double queueUs, long nowUs)
     {
         double sample = Math.Max(0, tookUs - queueUs);
         if (!_delayKnown)
@@ -146,8 +151,11 @@ internal sealed class LaneEstimate
         // RFC 6298's gains, over a few frames each; what comes quicker than thought is believed sooner than what comes late.
         _delayUs += error * (error < 0 ? 1.0 / 16 : 1.0 / 64);
         _deviationUs += (Math.Abs(error) - _deviationUs) / 32;
-        double step = Math.Max(500, _delayUs / 32);
-        double excess = error - _latenessUs;
-        _latenessUs = Math.Max(0, _latenessUs + (excess > 0 ? step * LatenessQuantile : -step * (1 - LatenessQuantile)));
+        _latenessUs *= Math.Exp(-Math.Max(0, nowUs - _acknowledgedAtUs) / LatenessMemoryUs);
+        _acknowledgedAtUs = nowUs;
+        if (error > _latenessUs)
+        {
+            _latenessUs += LatenessGain * (error - _latenessUs);
+        }
     }
 }

@@ -353,7 +353,7 @@ internal sealed partial class TrunkEngine : IFrameSink
         {
             var sent = lane.Sent.Dequeue();
             lane.AcknowledgedCount++;
-            lane.Estimate.Acknowledged(_nowUs - sent.SentAtUs, sent.QueueUs);
+            lane.Estimate.Acknowledged(_nowUs - sent.SentAtUs, sent.QueueUs, _nowUs);
             if (sent.Content is { Type: TrunkFrameType.Data, Stream: { } stream })
             {
                 long length = sent.Content.End - sent.Content.Start;

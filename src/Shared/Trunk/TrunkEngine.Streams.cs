@@ -145,7 +145,8 @@ internal sealed partial class TrunkEngine
     private long FirstWindow()
     {
         long promised = _budget.PromisedBytes;
-        return promised < _budget.Bytes / 2 ? _options.InitialWindowBytes
+        return promised < _budget.Bytes / 8 ? _options.FirstWindowBytes
+            : promised < _budget.Bytes / 2 ? _options.InitialWindowBytes
             : promised < _budget.Bytes ? EarlyWindowBytes
             : MinWindowBytes;
     }

@@ -7,7 +7,7 @@ internal sealed partial class TrunkEngine
     private const long HiccupUs = 25_000;
 
     /// <summary>What acknowledgements take on top of the way: both ends' ticks and scheduling.</summary>
-    private const long GraceUs = 15_000;
+    private const long GraceUs = 10_000;
 
     /// <summary>How old the kernel's word may be when a lane is about to be given up, and how long we wait for a newer one.</summary>
     private const long FreshUs = 5_000;
@@ -74,6 +74,7 @@ internal sealed partial class TrunkEngine
             }
         }
 
+        TickGuard(nowUs);
         _isActive = busy;
         return busy;
     }
@@ -132,7 +133,17 @@ internal sealed partial class TrunkEngine
         _events.LaneStalled(lane, true);
         Rank(nowUs);
         SendElsewhere(lane, nowUs);
+        MoveUrgent(lane, nowUs);
         WakeAll();
+    }
+
+    /// <summary>What waits for a lane that may never write again waits elsewhere.</summary>
+    private void MoveUrgent(EngineLane lane, long nowUs)
+    {
+        for (int i = lane.Urgent.Count; i > 0 && _best is not null && _best != lane; i--)
+        {
+            Push(PopUrgent(lane), nowUs);
+        }
     }
 
     /// <summary>

@@ -104,10 +104,7 @@ internal sealed partial class TrunkEngine
     {
         lane.IsRetiring = true;
         Rank(nowUs);
-        while (lane.Urgent.Count > 0 && _best is not null && _best != lane)
-        {
-            Push(PopUrgent(lane), nowUs);
-        }
+        MoveUrgent(lane, nowUs);
 
         WakeAll();
     }
@@ -149,6 +146,7 @@ internal sealed partial class TrunkEngine
             Rank(nowUs);
             if (quiet)
             {
+                MoveUrgent(lane, nowUs);
                 _events.LaneHasWork(_best ?? lane);
             }
         }

@@ -77,6 +77,28 @@ public sealed class TrunkSessionTests
     }
 
     [Fact]
+    public async Task Many_flows_one_after_the_other_and_at_once()
+    {
+        await using var pair = new TrunkPair();
+        await pair.AddLaneAsync();
+        await pair.AddLaneAsync();
+        for (int round = 0; round < 6; round++)
+        {
+            var flows = new List<Task>();
+            for (int i = 0; i < 8; i++)
+            {
+                var (gateway, vps) = await pair.OpenAsync(i == 3 ? FlowClass.Redundant : FlowClass.Default);
+                flows.Add(round % 2 == 0 ? CopyAsync(gateway, vps, 6 << 20, i) : CopyAsync(vps, gateway, 6 << 20, i));
+                flows.Add(round % 2 == 0 ? CopyAsync(vps, gateway, 1000, i) : CopyAsync(gateway, vps, 1000, i));
+            }
+
+            await Task.WhenAll(flows).WaitAsync(Limit);
+        }
+
+        await Eventually(() => pair.Gateway.Sample(0).StreamCount == 0 && pair.Vps.Sample(0).StreamCount == 0);
+    }
+
+    [Fact]
     public async Task A_refused_open_says_why()
     {
         await using var pair = new TrunkPair();
@@ -158,7 +180,7 @@ public sealed class TrunkSessionTests
         var flood = FloodAsync(slowFar, stop.Token);
         var (quick, quickFar) = await pair.OpenAsync();
         await CopyAsync(quickFar, quick, 32 << 20, 5).WaitAsync(Limit);
-        pair.GatewayBudget.ReceiveBytes.ShouldBeLessThanOrEqualTo(new TrunkOptions().InitialWindowBytes + BlockPool.BlockBytes);
+        pair.GatewayBudget.ReceiveBytes.ShouldBeLessThanOrEqualTo(new TrunkOptions().FirstWindowBytes + BlockPool.BlockBytes);
         slow.Abort();
         await stop.CancelAsync();
         await flood.WaitAsync(Limit);
