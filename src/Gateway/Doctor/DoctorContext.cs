@@ -36,11 +36,14 @@ internal sealed record DoctorContext
     /// <summary>Null: the daemon is not running.</summary>
     internal DaemonState? Daemon { get; init; }
 
-    /// <summary>By link name, of the last speed test that is fresh enough.</summary>
+    /// <summary>By link name, of the last speed test kept that measured it.</summary>
     internal ImmutableDictionary<string, LinkSpeed> Speeds { get; init; } = ImmutableDictionary<string, LinkSpeed>.Empty;
 
     /// <summary>Null: the daemon is not running.</summary>
     internal SpeedTester? Speed { get; init; }
+
+    /// <summary>Null: not paired, or the keys cannot be read.</summary>
+    internal PathVerifier? Mptcp { get; init; }
 
     internal required PathViews Paths { get; init; }
 

@@ -47,6 +47,8 @@ internal sealed class DoctorDesk(GatewayConfig config, IdentityKey? identity, Fu
                 Files = new HostFiles(),
                 Daemon = side.State,
                 Speed = side.Speed,
+                Speeds = LastSpeeds(),
+                Mptcp = identity is not null && side.Node is { } node ? new PathVerifier(new SpeedDialer(identity, node.Pin, time), time) : null,
                 Paths = paths,
                 Time = time,
             };
@@ -59,6 +61,19 @@ internal sealed class DoctorDesk(GatewayConfig config, IdentityKey? identity, Fu
     }
 
     public void Dispose() => _one.Dispose();
+
+    private ImmutableDictionary<string, LinkSpeed> LastSpeeds()
+    {
+        try
+        {
+            return LinkSpeed.Last(SpeedHistory.Read(config.State).Entries, time.GetUtcNow());
+        }
+        catch (StateException)
+        {
+            // The check of the files tells of it.
+            return ImmutableDictionary<string, LinkSpeed>.Empty;
+        }
+    }
 
     /// <summary>As the host has them; whether the VPS is reached over them is for the checks to find out.</summary>
     private LinkSnapshot WithoutProbes(HostView view, ImmutableArray<IPEndPoint> vps)

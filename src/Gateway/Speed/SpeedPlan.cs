@@ -5,6 +5,9 @@ namespace Aggregator.Gateway.Speed;
 /// <param name="Duration">The longest time of one measurement.</param>
 internal sealed record SpeedOptions(IReadOnlyList<string> Links, bool Down, bool Up, TimeSpan Duration, bool Bonded)
 {
+    /// <summary>Whether the result goes into the history; a hasty look would spoil it.</summary>
+    internal bool Keep { get; init; } = true;
+
     internal static readonly TimeSpan DefaultDuration = TimeSpan.FromSeconds(5);
 
     internal static readonly TimeSpan ShortestDuration = TimeSpan.FromSeconds(1);

@@ -56,7 +56,11 @@ internal sealed class SpeedTester(
             report(new SpeedProgress { Phase = "checking", Links = { chosen.Select(l => l.Name) } });
             SpeedResult result = await new SpeedSession(options, chosen, parts, call, clock, report).RunAsync(started, cancellationToken);
             log.TestEnded(result.DurationS);
-            Keep(result);
+            if (options.Keep)
+            {
+                Keep(result);
+            }
+
             return result;
         }
         finally

@@ -5,6 +5,7 @@ using Aggregator.Gateway.Doctor;
 using Aggregator.Gateway.Doctor.Checks;
 using Aggregator.Gateway.Doctor.Probes;
 using Aggregator.Gateway.Links;
+using Aggregator.Gateway.Speed;
 using Aggregator.Protocol.V1;
 using FsCheck;
 using FsCheck.Fluent;
@@ -132,22 +133,39 @@ public sealed class PathCheckTests
     }
 
     [Theory]
-    [InlineData("v1", 3, true, CheckResult.Ok)]
-    [InlineData("stripped", 1, true, CheckResult.Fail)]
-    [InlineData("unsupported", 0, true, CheckResult.Fail)]
-    [InlineData("unknown", 0, true, CheckResult.Fail)]
-    [InlineData("unknown", 0, false, CheckResult.Skip)]
-    public void Mptcp_is_told_as_the_connections_show_it(string mptcp, int subflows, bool expected, object result) =>
-        MptcpCheck.Decide(new LinkStatus { Name = "dsl", State = "up", Mptcp = mptcp, Subflows = (uint)subflows }, "mptcp", expected).Result.ShouldBe((CheckResult)result);
+    [InlineData("V1", null, CheckResult.Ok)]
+    [InlineData("Stripped", null, CheckResult.Fail)]
+    [InlineData("Unsupported", null, CheckResult.Fail)]
+    [InlineData("Unknown", "v1", CheckResult.Ok)]
+    [InlineData("Unknown", "stripped", CheckResult.Fail)]
+    [InlineData("Unknown", "unknown", CheckResult.Skip)]
+    [InlineData("Unknown", null, CheckResult.Skip)]
+    public void Mptcp_is_told_as_both_ends_saw_it_or_else_as_the_connections_show_it(string asked, string? status, object result) =>
+        MptcpCheck.Decide(
+            new PathVerdict("dsl", Enum.Parse<PathMptcp>(asked), null, "said so"), status is null ? null : new LinkStatus { Name = "dsl", Mptcp = status }, "mptcp")
+            .Result.ShouldBe((CheckResult)result);
 
     [Fact]
     public void Without_mptcp_a_trunk_still_carries() =>
-        MptcpCheck.Decide(new LinkStatus { Name = "dsl", State = "up", Mptcp = "stripped", Subflows = 1 }, "trunk", true).ShouldSatisfyAllConditions(
-            f => f.Result.ShouldBe(CheckResult.Warn), f => f.Text.ShouldContain("carries all the same"));
+        MptcpCheck.Decide(new PathVerdict("dsl", PathMptcp.Stripped, "join", "joins vanish"), null, "trunk").ShouldSatisfyAllConditions(
+            f => f.Result.ShouldBe(CheckResult.Warn), f => f.Text.ShouldBe("dsl: MPTCP is stripped on the way: joins vanish; it carries all the same, without a backup path"));
 
     [Fact]
-    public void A_link_that_is_down_is_not_said_to_be_stripped() =>
-        MptcpCheck.Decide(new LinkStatus { Name = "dsl", State = "down", Mptcp = "unknown", Subflows = 0 }, "mptcp", true).Result.ShouldBe(CheckResult.Skip);
+    public void The_last_speed_test_of_each_link_is_told_with_its_age()
+    {
+        var now = new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
+        var speeds = LinkSpeed.Last(
+            [
+                new SpeedHistoryEntry("2026-05-01T10:00:00Z", [new("dsl", 40, 8, 20, 0, null), new("lte", 9, 3, 60, 0, null)], null, null),
+                new SpeedHistoryEntry("2026-05-01T11:50:00Z", [new("dsl", 48, 9, 20, 0, null), new("lte", null, null, null, null, "it died")], null, null),
+                new SpeedHistoryEntry("2026-05-01T13:00:00Z", [new("fibre", 190, null, null, 0, null)], null, null),
+            ],
+            now);
+        speeds["dsl"].ShouldBe(new LinkSpeed(48, 9, 20, TimeSpan.FromMinutes(10)));
+        speeds["lte"].Age.ShouldBe(TimeSpan.FromHours(2));
+        speeds["fibre"].Age.ShouldBe(TimeSpan.Zero);
+        SpeedCheck.Told("dsl", speeds["dsl"]).ShouldBe(Finding.Ok("dsl: 48 Mbit/s down, 9 Mbit/s up, round trip 20 ms idle (speed test 10 min ago)"));
+    }
 
     [Fact]
     public void A_link_that_is_idle_in_a_busy_minute_is_named()

@@ -7,11 +7,14 @@ using Aggregator.Protocol.V1;
 namespace Aggregator.Gateway.Doctor.Checks;
 
 /// <summary>
-/// Each link alone, down and up, and its round trip when it is full: by a quick test of the active links that are up. It has no time for a rate
-/// to become steady on every line, so its figures are for comparing, not for the contract.
+/// Each link alone, down and up: from a speed test of the last hour, else by a quick test of the active links that are up, with the round trip
+/// when they are full. That one has no time for a rate to become steady on every line: its figures are for comparing, not for the contract.
 /// </summary>
 internal sealed class SpeedCheck : ICheck
 {
+    /// <summary>A line's rate changes with the hour of the day.</summary>
+    internal static readonly TimeSpan Fresh = TimeSpan.FromHours(1);
+
     /// <summary>More would not end in time: each takes four to five seconds.</summary>
     internal const int MostLinks = 3;
 
@@ -28,7 +31,7 @@ internal sealed class SpeedCheck : ICheck
 
     public string Id => "link-speed";
 
-    public string Title => "Each link alone, down and up (a short look)";
+    public string Title => "Each link alone, down and up";
 
     public TimeSpan Limit => TimeSpan.FromSeconds(16);
 
@@ -36,28 +39,39 @@ internal sealed class SpeedCheck : ICheck
 
     public async Task<Finding> RunAsync(DoctorContext context, CancellationToken cancellationToken)
     {
-        if (context.Speed is not { } speed)
-        {
-            return Finding.Skip("the daemon is not running", Test);
-        }
-
-        string[] links = [.. context.Links.Links.Where(l => l is { Role: LinkRole.Active, State: not LinkState.Down }).Select(l => l.Name)];
+        string[] up = [.. context.Links.Links.Where(l => l is { Role: LinkRole.Active, State: not LinkState.Down }).Select(l => l.Name)];
+        Finding[] known = [.. up.Where(l => IsFresh(context, l)).Select(l => Told(l, context.Speeds[l]))];
+        string[] links = [.. up.Where(l => !IsFresh(context, l))];
         if (links.Length is 0 or > MostLinks)
         {
-            return Finding.Skip(links.Length == 0 ? "no active link is up" : $"{links.Length} links take longer to measure than a doctor may", Test);
+            return links.Length == 0
+                ? Finding.Join(known, "no active link is up")
+                : Finding.Join([.. known, Finding.Skip($"{Texts.List(links)}: that many links take longer to measure than a doctor may", Test)], "no link was measured");
+        }
+
+        if (context.Speed is not { } speed)
+        {
+            return Finding.Join([.. known, Finding.Skip("the daemon is not running", Test)], "no link was measured");
         }
 
         try
         {
             var result = await speed.RunAsync(
-                new SpeedOptions(links, Down: true, Up: true, DurationFor(links.Length), Bonded: false), static _ => { }, cancellationToken);
-            return Finding.Join(result.Links.Select(Decide), "no link was measured");
+                new SpeedOptions(links, Down: true, Up: true, DurationFor(links.Length), Bonded: false) { Keep = false }, static _ => { }, cancellationToken);
+            return Finding.Join([.. known, .. result.Links.Select(Decide)], "no link was measured");
         }
         catch (SpeedException e)
         {
-            return Finding.Skip(e.Message, Test);
+            return Finding.Join([.. known, Finding.Skip(e.Message, Test)], "no link was measured");
         }
     }
+
+    private static bool IsFresh(DoctorContext context, string link) => context.Speeds.TryGetValue(link, out LinkSpeed? speed) && speed.Age <= Fresh;
+
+    internal static Finding Told(string link, LinkSpeed speed) => Finding.Ok(
+        $"{link}: {Rate(speed.DownMbps is not null, speed.DownMbps ?? 0)} down, {Rate(speed.UpMbps is not null, speed.UpMbps ?? 0)} up"
+        + (speed.RttIdleMs is { } rtt ? $", round trip {Texts.Milliseconds(rtt)} idle" : "")
+        + $" (speed test {Texts.Duration(speed.Age)} ago)");
 
     /// <summary>Two measurements a link share the budget.</summary>
     internal static TimeSpan DurationFor(int links)
