@@ -45,7 +45,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         _left = (links.Count + (Bonded ? 2 : 0)) * Directions;
         var result = new SpeedResult { Started = started.ToString("yyyy-MM-ddTHH:mm:sszzz", System.Globalization.CultureInfo.InvariantCulture) };
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var hosts = new HostPeaks(clock.Time);
+        var hosts = new HostLoads(clock.Time);
         call.Sampled = hosts.TakeVps;
         Task watching = hosts.WatchAsync(ending.Token);
         VerdictInput input = new(result);
@@ -77,6 +77,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         if (Bonded)
         {
             using var bondedEnding = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            hosts.Restart();
             watching = hosts.WatchAsync(bondedEnding.Token);
             try
             {

@@ -29,6 +29,11 @@ internal static class SteadyState
 
     private const double Normal95 = 1.96;
 
+    private const double AsGood = 1.05;
+
+    /// <summary>A thousandth of the mean, squared: below it differences are those of the arithmetic and the clock.</summary>
+    private const double Nothing = 1e-6 / 100;
+
     /// <summary>Null: too short to say anything, or nothing came.</summary>
     /// <param name="fromS">What lies before is not looked at.</param>
     internal static SteadyRate? Of(RateSeries series, double fromS = double.NegativeInfinity)
@@ -64,8 +69,8 @@ internal static class SteadyState
     {
         double sum = 0;
         double squares = 0;
-        int best = values.Length / 2;
         double least = double.PositiveInfinity;
+        var errors = new double[(values.Length / 2) + 1];
         // From the end, so that each cut's sums are those of the last one and a value more.
         for (int i = values.Length - 1; i >= 0; i--)
         {
@@ -78,14 +83,13 @@ internal static class SteadyState
             }
 
             double deviations = Math.Max(0, squares - (sum * sum / count));
-            double error = deviations / ((double)count * count);
-            if (error <= least)
-            {
-                (least, best) = (error, i);
-            }
+            errors[i] = deviations / ((double)count * count);
+            least = Math.Min(least, errors[i]);
         }
 
-        return best;
+        // The first that is as good as the best: where all is alike, nothing is left out.
+        double mean = values.IsEmpty ? 0 : sum / values.Length;
+        return Array.FindIndex(errors, e => e <= (least * AsGood) + (mean * mean * Nothing));
     }
 
     /// <summary>From batches of values, because neighbours are alike (an interval that lacks bytes is followed by one that has them).</summary>
