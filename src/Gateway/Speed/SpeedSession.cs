@@ -91,6 +91,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         }
 
         call.Sampled = null;
+        input = input with { VpsMemory = Memory(parts.VpsHealth()) };
         result.Gateway = hosts.Gateway;
         result.Vps = hosts.Vps;
         result.Verdict = Verdict.Of(input);
@@ -102,6 +103,10 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         result.DurationS = clock.NowS;
         return result;
     }
+
+    /// <summary>What limits now, of what the VPS's health says of its memory; that a host is small is no limit yet.</summary>
+    private static string? Memory(VpsHealth? health) =>
+        health?.Findings.FirstOrDefault(f => f.Code is "swapping" or "memory-pressure" or "memory-short" or "tcp-memory")?.Text;
 
     private async Task AddLinksAsync(SpeedResult result, CancellationToken cancellationToken)
     {

@@ -52,7 +52,8 @@ internal sealed class SpeedTester(
                 async token => [.. (await connector.ResolveAsync(target, token)).Select(a => new IPEndPoint(a, paired.Port))],
                 carrier,
                 carrierSockets,
-                address => links().Links.FirstOrDefault(l => l.Addresses.Any(a => a.Address.Equals(address)))?.Name);
+                address => links().Links.FirstOrDefault(l => l.Addresses.Any(a => a.Address.Equals(address)))?.Name,
+                () => node.Health.Report);
             report(new SpeedProgress { Phase = "checking", Links = { chosen.Select(l => l.Name) } });
             SpeedResult result = await new SpeedSession(options, chosen, parts, call, clock, report).RunAsync(started, cancellationToken);
             log.TestEnded(result.DurationS);
