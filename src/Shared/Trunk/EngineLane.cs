@@ -32,6 +32,9 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
     /// <summary>Stream bytes in <see cref="Urgent"/>.</summary>
     internal long UrgentBytes { get; set; }
 
+    /// <summary>What it may still carry for lanes that are late; grows with a part of its rate.</summary>
+    internal double RescueTokens { get; set; }
+
     /// <summary>Counted frames that the peer has not acknowledged, oldest first.</summary>
     internal Fifo<SentFrame> Sent;
 

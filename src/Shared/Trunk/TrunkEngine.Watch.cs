@@ -26,6 +26,13 @@ internal sealed partial class TrunkEngine
     private const double HopelessFactor = 2;
     private const double HopelessUs = 20_000;
 
+    /// <summary>
+    /// A lane gives at most this part of its rate to second copies, and so much of it at once: a small quick lane must not spend itself on what a
+    /// large slow one will bring all the same.
+    /// </summary>
+    private const double RescuePart = 0.25;
+    private const double RescueBurstSeconds = 0.4;
+
     /// <summary>Second copies that wait on one lane; more would be no rescue.</summary>
     private const double MaxRescueWaitUs = 20_000;
 
@@ -45,6 +52,7 @@ internal sealed partial class TrunkEngine
     /// <summary>To be called every millisecond or so while it returns true; after that when something was called that could have changed it.</summary>
     internal bool Tick(long nowUs)
     {
+        long lastTickUs = _lastTickUs;
         if (_lastTickUs != 0 && nowUs - _lastTickUs > HiccupUs)
         {
             _resumedAtUs = nowUs;
@@ -55,6 +63,14 @@ internal sealed partial class TrunkEngine
         Rank(nowUs);
         HouseHomeless(nowUs);
         double rate = TotalRate();
+        for (int i = 0; i < _lanes.Count; i++)
+        {
+            double perSecond = _views[i].RateBytesPerSecond * RescuePart;
+            _lanes[i].RescueTokens = Math.Min(
+                _lanes[i].RescueTokens + (perSecond * Math.Clamp(nowUs - lastTickUs, 0, HiccupUs) / 1e6),
+                Math.Max(TrunkFrame.MaxDataBytes, perSecond * RescueBurstSeconds));
+        }
+
         for (int i = 0; i < _lanes.Count; i++)
         {
             var lane = _lanes[i];
@@ -173,11 +189,8 @@ internal sealed partial class TrunkEngine
             ref var sent = ref lane.Sent[i];
             if (sent.IsAgain)
             {
-                // The copy is in another lane's list, or was in one that fell silent after it.
-                if (sent.Content.Type != TrunkFrameType.Data)
-                {
-                    continue;
-                }
+                // The copy is in another lane's list and is looked after there.
+                continue;
             }
 
             sent.IsAgain = true;
@@ -259,6 +272,7 @@ internal sealed partial class TrunkEngine
             }
 
             sent.IsAgain = true;
+            other.RescueTokens -= BytesOf(sent.Content);
             Push(other, sent.Content);
             if (FindQuicker(lane, nowUs, out soonUs) is not { } next)
             {
@@ -277,7 +291,7 @@ internal sealed partial class TrunkEngine
         for (int i = 0; i < _lanes.Count; i++)
         {
             var lane = _lanes[i];
-            if (lane == than || !_views[i].Takes)
+            if (lane == than || !_views[i].Takes || lane.RescueTokens < 0)
             {
                 continue;
             }
