@@ -95,7 +95,7 @@ internal static class GatewayDaemon
             : new MptcpCarrier(
                 new LaneDialer(connector, target, identity, node, config.Encrypt, time),
                 host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
-        var ingressLimits = IngressLimits.ForThisProcess();
+        var ingressLimits = IngressLimits.ForThisProcess(lanes ? 1 : 2);
         await using var flows = new FlowRegistry(time, ingressLimits);
         var context = new IngressContext(
             carrier, flows, RelayBudget.ForMemory(memory), ingressLimits, time,

@@ -5,9 +5,6 @@ namespace Aggregator.Gateway.Ingress;
 /// <summary>Every bound of the ingress in one place. What a client can make us hold is the product of these.</summary>
 internal sealed record IngressLimits
 {
-    /// <summary>Descriptors that a connection takes: the client's and its connection to the VPS.</summary>
-    private const int DescriptorsEach = 2;
-
     /// <summary>For the pool, control, probes, status and the runtime itself, which does not survive it when it can open no file.</summary>
     private const int DescriptorsForOthers = 512;
 
@@ -16,17 +13,18 @@ internal sealed record IngressLimits
     internal static IngressLimits Default { get; } = new();
 
     /// <summary>As many connections as the process may have descriptors for.</summary>
-    internal static unsafe IngressLimits ForThisProcess()
+    /// <param name="descriptorsEach">That a connection takes: the client's, and one to the VPS where the carrier has one for each flow.</param>
+    internal static unsafe IngressLimits ForThisProcess(int descriptorsEach)
     {
         Libc.resource_limit limit;
         // The runtime has raised the soft limit to the hard one at its start.
-        return Libc.getrlimit(Libc.RLIMIT_NOFILE, &limit) == 0 ? ForDescriptors(limit.rlim_cur) : Default;
+        return Libc.getrlimit(Libc.RLIMIT_NOFILE, &limit) == 0 ? ForDescriptors(limit.rlim_cur, descriptorsEach) : Default;
     }
 
-    internal static IngressLimits ForDescriptors(ulong descriptors) => Default with
+    internal static IngressLimits ForDescriptors(ulong descriptors, int descriptorsEach = 2) => Default with
     {
         MaxConnections = (int)Math.Clamp(
-            ((long)Math.Min(descriptors, int.MaxValue) - DescriptorsForOthers) / DescriptorsEach, MinConnections, Default.MaxConnections),
+            ((long)Math.Min(descriptors, int.MaxValue) - DescriptorsForOthers) / descriptorsEach, MinConnections, Default.MaxConnections),
     };
 
     /// <summary>Connections under way at once on all listeners together; further ones wait in the kernel's backlog.</summary>

@@ -192,10 +192,10 @@ internal sealed class PortListener(
             return;
         }
 
-        var connection = new LiveConnection(remote.Address, stream.Abort, socket);
         SslApplicationProtocol? spoken = (stream as TlsByteStream)?.Tls.NegotiatedApplicationProtocol;
         bool test = spoken == PinnedTls.Speed;
         bool isLane = plain == PlainConnectionKind.TrunkLane || spoken == PinnedTls.TrunkLane;
+        var connection = new LiveConnection(remote.Address, stream.Abort, socket) { IsLane = isLane };
         if ((!test && !isLane && spoken is not null && spoken != PinnedTls.Lane)
             || sessions.Enter(pin, connection) is not { } gateway)
         {

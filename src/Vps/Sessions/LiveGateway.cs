@@ -17,6 +17,9 @@ internal sealed class LiveGateway(KeyPin pin, string name)
     /// <summary>Flows at a time; proto/flow.md.</summary>
     internal const int MaxFlows = 16_384;
 
+    /// <summary>For the last words over lanes: a round trip of the slowest line that is any use here.</summary>
+    private static readonly TimeSpan TellTime = TimeSpan.FromMilliseconds(300);
+
     private readonly Lock _lock = new();
     private readonly HashSet<LiveConnection> _connections = [];
     private readonly HashSet<TrunkSession> _trunks = [];
@@ -175,18 +178,27 @@ internal sealed class LiveGateway(KeyPin pin, string name)
             trunks = [.. _trunks];
         }
 
-        foreach (var trunk in trunks)
-        {
-            // Its streams are reset on both sides; nobody needs to wait for that.
-            _ = trunk.DisposeAsync().AsTask();
-        }
-
+        // A trunk tells the gateway's before its lanes go, so that flows end there at once too.
+        Task told = Task.WhenAll(trunks.Select(t => t.DisposeAsync().AsTask()));
         foreach (var connection in connections)
         {
-            connection.Abort();
+            if (connection.IsLane && !told.IsCompleted)
+            {
+                _ = AbortAfterAsync(told, connection);
+            }
+            else
+            {
+                connection.Abort();
+            }
         }
 
         return connections.Length;
+    }
+
+    private static async Task AbortAfterAsync(Task told, LiveConnection lane)
+    {
+        await Task.WhenAny(told, Task.Delay(TellTime));
+        lane.Abort();
     }
 
     internal bool TryEnterIdle()
@@ -228,6 +240,9 @@ internal sealed class LiveGateway(KeyPin pin, string name)
 /// <param name="socket">For the kernel's figures only; null where it is of no interest (control).</param>
 internal sealed class LiveConnection(IPAddress address, Action abort, Socket? socket = null)
 {
+    /// <summary>It is a lane of a trunk.</summary>
+    internal bool IsLane { get; init; }
+
     internal IPAddress Address { get; } = address;
 
     internal Socket? Socket { get; } = socket;
