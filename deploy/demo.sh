@@ -100,21 +100,6 @@ link_is() { # name, jq condition on the link
   gatewayctl status --json | jq -e --arg name "$1" ".links[] | select(.name == \$name) | $2"
 }
 
-set_roles() { # the names of the links that shall be active; all others are switched off
-  local line name role
-  # First on, then off, so that there is a line at every moment.
-  for role in active off; do
-    for line in "${lines[@]}"; do
-      name=${line%% *}
-      case " $* " in
-        *" $name "*) [ "$role" = off ] || gatewayctl link "$name" active >/dev/null || give_up "link $name active" ;;
-        *) [ "$role" = active ] || gatewayctl link "$name" off >/dev/null || give_up "link $name off" ;;
-      esac
-    done
-  done
-  wait_until "connected over $*" 15 is_connected
-}
-
 # Prints Mbit/s through the gateway's SOCKS proxy: down|up, bytes
 measure() {
   local result
@@ -216,33 +201,26 @@ wait_until 'the gateway' 60 is_connected
 good 'the gateway runs and is connected'
 
 failures=0
-title "Speed through the gateway, one curl each way"
-printf '  %-18s %14s %14s\n' 'lines in use' down up
-sum_down=0 sum_up=0
-row() { # title, down, up
-  printf '  %-18s %7s Mbit/s %7s Mbit/s\n' "$1" "$2" "$3"
-}
-all=()
+title 'Each line alone, then all together'
 for line in "${lines[@]}"; do
-  read -r name down up _ <<<"$line"
-  all+=("$name")
-  set_roles "$name"
-  got_down=$(measure down "$(size "$down")") || give_up "the download over $name alone broke"
-  got_up=$(measure up "$(size "$up")") || give_up "the upload over $name alone broke"
-  sum_down=$(awk "BEGIN { print $sum_down + $got_down }") sum_up=$(awk "BEGIN { print $sum_up + $got_up }")
-  row "$name alone" "$got_down" "$got_up"
-done
-set_roles "${all[@]}"
-for name in "${all[@]}"; do
+  name=${line%% *}
   wait_until "$name up" 15 link_is "$name" '.state == "up"'
 done
+gatewayctl speedtest --duration "${seconds}s" --json >"$work/speed.json" 2>>"$work/speed.log" || give_up "$(tail -n 1 "$work/speed.log")"
+jq -r 'def mbps: if . == null then "?" else (. * 10 | round / 10 | tostring) end;
+  (.links[] | [.name + " alone", (.down_mbps | mbps), (.up_mbps | mbps), .error // ""]),
+  ["all together", (.bonded.down_mbps | mbps), (.bonded.up_mbps | mbps), ""] | @tsv' "$work/speed.json" |
+  while IFS=$'\t' read -r what down up error; do
+    printf '  %-18s %7s Mbit/s down %7s Mbit/s up  %s\n' "$what" "$down" "$up" "$error"
+  done
+jq -e '[.links[] | select(.error != null)] | length == 0' "$work/speed.json" >/dev/null || failures=$((failures + 1))
+say "$dim$(jq -r 'def percent: if . == null then "?" else (. * 100 | round | tostring) end;
+  "\(.bonded.efficiency_down | percent) % of the sum down, \(.bonded.efficiency_up | percent) % up. \(.verdict // .bonded.verdict // "")"' "$work/speed.json")$plain"
+
+title "The same through the gateway's SOCKS proxy, one curl each way"
 all_down=$(measure down "$(size "$total_down")") || give_up 'the download over all lines broke'
 all_up=$(measure up "$(size "$total_up")") || give_up 'the upload over all lines broke'
-printf '%s' "$bold"
-row 'all together' "$all_down" "$all_up"
-printf '%s' "$plain"
-percent() { awk "BEGIN { printf \"%.0f\", 100 * $1 / $2 }"; }
-say "${dim}$(percent "$all_down" "$sum_down") % of the sum down, $(percent "$all_up" "$sum_up") % up${plain}"
+good "$all_down Mbit/s down, $all_up Mbit/s up"
 
 # A download from the client's own network settings, without any proxy: seconds, or failure.
 download() {
