@@ -15,6 +15,8 @@ internal sealed class EarliestCompletionScheduler : IFrameScheduler
     /// <summary>The same for lanes of gigabits: what one write holds, twice.</summary>
     private const long MinFeedBytes = 6 * 1024;
 
+    private const long MaxRoomBytes = 64 * 1024;
+
     /// <summary>A frame's time on a slow lane: long enough that headers cost under 1 % even at 5 Mbit/s.</summary>
     private const double FrameSeconds = 0.002;
 
@@ -71,7 +73,11 @@ internal sealed class EarliestCompletionScheduler : IFrameScheduler
         // Where the kernel paces (BBR), it takes from the queue at that pace, also in the start when nothing was delivered yet; where it does
         // not, it takes at once what its window leaves room for.
         double rate = Math.Max(rateBytesPerSecond, reading.PacingRateBytesPerSecond);
-        return Math.Max(MinFeedBytes, (long)(rate * FeedSeconds));
+
+        // And always what its window has room for, up to a bound: a lane that is to show what it can must not run dry while it does. BBR over MPTCP
+        // is not told that it was short of bytes, takes what it got for the path's rate, and stays there for seconds (5 of 47 Mbit/s were seen).
+        long room = Math.Min(MaxRoomBytes, reading.CongestionWindowBytes - reading.InFlightBytes);
+        return Math.Max(Math.Max(MinFeedBytes, room), (long)(rate * FeedSeconds));
     }
 
     public int FrameBytes(double rateBytesPerSecond) =>
