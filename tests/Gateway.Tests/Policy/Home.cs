@@ -12,6 +12,8 @@ internal static class Home
 {
     internal static readonly GatewayConfig Config = new()
     {
+        // The kernel's path manager has something to do then; what the trunk wants has tests of its own.
+        Carrier = GatewayConfig.MptcpCarrier,
         Lan = ["lan0"],
         Wans = [new("wan1", "fibre", LinkRole.Active, null), new("wan2", "lte", LinkRole.Backup, null)],
         Ingress = new IngressConfig { Transparent = true },

@@ -82,7 +82,7 @@ public sealed class HostPolicyTests
                 new(254, IPNetwork.Parse("0.0.0.0/0"), i + 10, IPAddress.Parse($"10.{i}.0.1"), 0, 3),
                 new(254, IPNetwork.Parse("::/0"), i + 10, IPAddress.Parse("fe80::1"), 0, 3),
             })]);
-        var config = new GatewayConfig { Wans = [.. wans] };
+        var config = new GatewayConfig { Wans = [.. wans], Carrier = GatewayConfig.MptcpCarrier };
 
         var state = HostPolicy.Decide(Home.Input(Home.Up(Home.Links(config, view)), config));
 

@@ -20,6 +20,8 @@ internal sealed class HomeNetwork : IAsyncDisposable
         Isp = isp;
         Config = new GatewayConfig
         {
+            // The kernel's path manager has something to do then.
+            Carrier = GatewayConfig.MptcpCarrier,
             Lan = ["lan0"],
             Wans = [new("wan1", "fibre", LinkRole.Active, null), new("wan2", "lte", LinkRole.Backup, null)],
             Ingress = new IngressConfig { Transparent = true },
