@@ -11,6 +11,9 @@ internal sealed partial class TrunkEngine
     /// <summary>The least that a stream is promised, however full the budget is.</summary>
     private const long MinWindowBytes = 16 * 1024;
 
+    /// <summary>The most for a stream that reads well while thousands of idle ones hold the promises.</summary>
+    private const long CrowdedWindowBytes = 1024 * 1024;
+
     /// <summary>Room worth telling a writer of: a write costs a hand-over each.</summary>
     private const long WorthWritingBytes = 16 * 1024;
 
@@ -225,6 +228,11 @@ internal sealed partial class TrunkEngine
         if (wanted > stream.Window && _budget.PromisedBytes + wanted - stream.Window <= _budget.Bytes)
         {
             stream.Window = wanted;
+        }
+        else if (wanted > stream.Window && _budget.ReceiveBytes < _budget.Bytes / 4)
+        {
+            // All is promised, to streams that do not use it: those that read get a little more all the same.
+            stream.Window = Math.Max(stream.Window, Math.Min(wanted, CrowdedWindowBytes));
         }
 
         if (nowUs - stream.PeriodStartUs > periodUs)
