@@ -7,13 +7,16 @@ namespace Aggregator.Benchmarks.Cli;
 internal sealed class ProductOptions
 {
     private readonly Option<string?> _carrier = new("--carrier") { Description = "trunk or mptcp; without it, the product's default" };
+    private readonly string? _otherwise;
     private readonly Option<bool> _plain = new("--plain") { Description = "data connections without cipher" };
 
-    internal ProductOptions(Command command)
+    /// <param name="carrier">Where none is asked for; null: the product's default.</param>
+    internal ProductOptions(Command command, string? carrier = null)
     {
+        _otherwise = carrier;
         command.Add(_carrier);
         command.Add(_plain);
     }
 
-    internal ProductSettings Of(ParseResult parsed) => new() { Carrier = parsed.GetValue(_carrier), Encrypt = !parsed.GetValue(_plain) };
+    internal ProductSettings Of(ParseResult parsed) => new() { Carrier = parsed.GetValue(_carrier) ?? _otherwise, Encrypt = !parsed.GetValue(_plain) };
 }

@@ -27,7 +27,7 @@ internal static class TrunkCommand
         var soak = new Option<double>("--soak") { DefaultValueFactory = _ => 10, Description = "minutes of random flaps" };
         var json = new Option<bool>("--json") { Description = "the figures as JSON on standard output" };
         var command = new Command("trunk", "The trunk over unequal, lossy and failing lines: every figure that it must hold.") { rows, factor, sets, seed, soak, json };
-        var product = new ProductOptions(command);
+        var product = new ProductOptions(command, "trunk");
         command.SetAction(async (parsed, cancellationToken) =>
         {
             TrunkRow[] chosen = parsed.GetValue(rows) is { Length: > 0 } keys ? [.. Rows.Where(r => keys.Contains(r.Key))] : Rows;

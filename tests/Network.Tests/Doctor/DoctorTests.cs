@@ -79,7 +79,7 @@ public sealed class DoctorTests(ITestOutputHelper output)
         await lab.Gateway.ConfigureAsync($"address add 192.168.77.129/25 dev {b.Interface}\n");
         await lab.Gateway.OutputAsync("tc", "qdisc", "add", "dev", a.Interface, "root", "tbf", "rate", "5mbit", "burst", "32kbit", "latency", "400ms");
 
-        await using AggregatorUnderTest product = await AggregatorUnderTest.StartAsync(lab);
+        await using AggregatorUnderTest product = await AggregatorUnderTest.StartAsync(lab, new ProductSettings { Carrier = "trunk" });
         var checks = await DoctorAsync(product);
         Expect(checks, "packet-loss", "warn", "lossy loses");
         Expect(checks, "mptcp", "warn", "stripped: MPTCP is stripped");

@@ -13,12 +13,14 @@ namespace Aggregator.Network.Tests.Trunk;
 [Collection(ScenarioCollection.Name)]
 public sealed class TrunkScenarioTests(ITestOutputHelper output)
 {
+    private static readonly ProductSettings Trunk = new() { Carrier = "trunk" };
+
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(30);
 
     [SkippableFact]
     public async Task A_line_that_strips_MPTCP_carries_its_share_and_is_named()
     {
-        await using Scene scene = await Scene.StartAsync(wans:
+        await using Scene scene = await Scene.StartAsync(Trunk, wans:
         [
             Scene.TwoWans[0],
             Scene.TwoWans[1] with { Interference = MptcpInterference.StripAll },
@@ -40,7 +42,7 @@ public sealed class TrunkScenarioTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task Both_ends_tell_of_the_lanes_and_backups_join_them()
     {
-        await using Scene scene = await Scene.StartAsync();
+        await using Scene scene = await Scene.StartAsync(Trunk);
         await LanesAsync(scene, "fibre", "lte");
         await scene.Product.WaitForStatusAsync(s => Lane(s, "fibre").GetProperty("backups").GetInt32() == 1 && Lane(s, "lte").GetProperty("backups").GetInt32() == 1, "backups", Generous);
         Task load = scene.Curl.DownloadAsync(WayIn.SocksV4, 1, 12_000_000);
@@ -60,7 +62,7 @@ public sealed class TrunkScenarioTests(ITestOutputHelper output)
     public async Task Each_lane_has_the_family_of_its_line()
     {
         await using Scene scene = await Scene.StartAsync(
-            new ProductSettings { Public = [LabAddresses.Vps.ToString(), LabAddresses.VpsV6.ToString()] },
+            new ProductSettings { Carrier = "trunk", Public = [LabAddresses.Vps.ToString(), LabAddresses.VpsV6.ToString()] },
             [Scene.TwoWans[0] with { IPv6 = false }, Scene.TwoWans[1] with { IPv4 = false }]);
         await LanesAsync(scene, "fibre", "lte");
         JsonElement status = await scene.Product.StatusAsync();
