@@ -22,8 +22,8 @@ internal sealed record GatewayConfig
 
     /// <summary>As written: <see cref="TrunkCarrier"/> or <see cref="MptcpCarrier"/>.</summary>
     /// <remarks>
-    /// The trunk becomes the default when it holds what it promises on every set of lines: on two lines of 100 and 50 Mbit/s a first
-    /// download still ran at 0.7 of what kernel MPTCP gives, in one of three runs.
+    /// The trunk becomes the default when it holds what it promises on every set of lines: on two lines of 100 and 50 Mbit/s two
+    /// downloads of three still ran at 0.7 of what kernel MPTCP gives.
     /// </remarks>
     internal string Carrier { get; init; } = MptcpCarrier;
 
