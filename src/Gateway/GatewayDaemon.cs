@@ -42,6 +42,9 @@ internal static class GatewayDaemon
     /// <summary>Packets that TPROXY leads here come to these alone; any free port does.</summary>
     private const int AnyPort = 0;
 
+    /// <summary>A name server that works answers in less.</summary>
+    private static readonly TimeSpan LookUpTime = TimeSpan.FromSeconds(1);
+
     internal static async Task RunAsync(GatewayConfig config, CancellationToken cancellationToken)
     {
         using InstanceLock? instance = InstanceLock.TryTake(config.State);
@@ -102,7 +105,10 @@ internal static class GatewayDaemon
             loggers.CreateLogger("Aggregator.Gateway.Ingress"));
 
         var warnings = new List<Warning>();
+        // Where the VPS is decides which families are prepared: known before the first decision, a start leaves the host as it is right already.
+        node.Prepare();
         await using var addresses = new NodeAddresses(node, connector, host.SetNode, time);
+        await addresses.WaitForFirstAsync(LookUpTime, cancellationToken);
         try
         {
             await StartHostAsync(host, cancellationToken);

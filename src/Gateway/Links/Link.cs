@@ -50,10 +50,10 @@ internal sealed record Link
 
     internal LinkState State { get; init; } = LinkState.Down;
 
-    /// <summary>Why it is not up; null when it is.</summary>
+    /// <summary>Why it is not up, or not known to be; null when it is.</summary>
     internal string? Reason { get; init; }
 
-    /// <summary>Usable as far as the host can see, but no probe has decided yet.</summary>
+    /// <summary>Usable as far as the host can see, and therefore used and shown as up, but no probe has decided yet.</summary>
     internal bool Checking { get; init; }
 
     internal double? RttMs { get; init; }

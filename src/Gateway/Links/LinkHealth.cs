@@ -52,7 +52,7 @@ internal static class LinkHealth
         }
 
         return health is null
-            ? link with { State = LinkState.Down, Checking = true, Reason = "waiting for an answer from the VPS" }
+            ? link with { State = LinkState.Up, Checking = true, Reason = ProbeTracker.Waiting }
             : link with
             {
                 State = health.State,

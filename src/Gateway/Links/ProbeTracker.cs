@@ -29,6 +29,9 @@ internal sealed class ProbeTracker
     private static readonly TimeSpan LeastTimeout = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan MostTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>The reason while nothing is decided.</summary>
+    internal const string Waiting = "waiting for an answer from the VPS";
+
     private double? _smoothedMs;
     private double _variationMs;
     private int _answers;
@@ -37,7 +40,7 @@ internal sealed class ProbeTracker
     private int _known;
     private LinkState _state = LinkState.Down;
     private bool _decided;
-    private string? _reason = "waiting for an answer from the VPS";
+    private string? _reason;
 
     /// <summary>How long the next probe's answer is waited for. A path that is down is asked again sooner: any late answer still counts.</summary>
     internal TimeSpan Timeout => _state == LinkState.Down && _decided ? Hurry : AnswerTime;
@@ -53,7 +56,8 @@ internal sealed class ProbeTracker
         get
         {
             double? loss = _known == 0 ? null : (double)BitOperations.PopCount(_history) / _known;
-            return new PathHealth(_state, _reason, _smoothedMs is { } ms ? Math.Round(ms, 2) : null, loss, !_decided);
+            // What carries is not taken out of use before it is shown not to answer: a start would interrupt everything.
+            return new PathHealth(_decided ? _state : LinkState.Up, _decided ? _reason : Waiting, _smoothedMs is { } ms ? Math.Round(ms, 2) : null, loss, !_decided);
         }
     }
 

@@ -24,8 +24,7 @@ internal sealed class WanList(LinkMonitor links) : IWanList
         Source(link, AddressFamily.InterNetwork),
         Source(link, AddressFamily.InterNetworkV6),
         link.Role,
-        // One that no probe has decided about is worth a try, as at the start.
-        link.Role != LinkRole.Off && link.Present && (link.State != LinkState.Down || link.Checking),
+        link.Role != LinkRole.Off && link.Present && link.State != LinkState.Down,
         link.RttMs);
 
     private static IPAddress? Source(Link link, AddressFamily family) => link.NextHop(family) is null ? null : link.Address(family);

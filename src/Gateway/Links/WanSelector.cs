@@ -62,7 +62,7 @@ internal sealed class WanSelector(Func<LinkSnapshot> current) : IWanSelector
             if (link.Interface == path.Interface)
             {
                 var source = path.Source;
-                return link.Role != LinkRole.Off && (link.State != LinkState.Down || link.Checking)
+                return link.Role != LinkRole.Off && link.State != LinkState.Down
                     && (source is null || link.Addresses.Any(a => a.Address.Equals(source)));
             }
         }

@@ -20,6 +20,7 @@ internal sealed class NodeAddresses : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _changed = new(1, 1);
     private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _loop;
     private PairedNode? _seen;
 
@@ -28,6 +29,13 @@ internal sealed class NodeAddresses : IAsyncDisposable
         (_node, _connector, _found, _time) = (node, connector, found, time);
         _node.Changed += OnChanged;
         _loop = RunAsync();
+    }
+
+    /// <summary>Waits for the first look-up, but not for long: without a network there is no answer, and a start must not hang on it.</summary>
+    internal async Task WaitForFirstAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        await Task.WhenAny(_first.Task, Task.Delay(atMost, _time, cancellationToken));
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     public async ValueTask DisposeAsync()
@@ -61,6 +69,7 @@ internal sealed class NodeAddresses : IAsyncDisposable
                 PairedNode? node = _node.Node;
                 _seen = node;
                 pause = await LookUpAsync(node) ? Refresh : RetryAfterFailure;
+                _first.TrySetResult();
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

@@ -51,6 +51,9 @@ internal sealed class NodeConnection(
 
     public PlainSession? Plain => _picture.Plain;
 
+    /// <summary>Reads the pairing before the start, for those who want to know where the VPS is and need no session.</summary>
+    internal void Prepare() => Node = Load();
+
     /// <summary>Reads the pairing anew and connects again with it.</summary>
     internal void Reload()
     {

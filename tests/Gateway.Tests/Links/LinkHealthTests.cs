@@ -31,7 +31,7 @@ public sealed class LinkHealthTests
         var up = new PathHealth(LinkState.Up, null, 12.5, 0, false);
 
         LinkHealth.Join(Fibre, [V4], up).ShouldSatisfyAllConditions(l => l.State.ShouldBe(LinkState.Up), l => l.RttMs.ShouldBe(12.5));
-        LinkHealth.Join(Fibre, [V4], null).ShouldSatisfyAllConditions(l => l.State.ShouldBe(LinkState.Down), l => l.Checking.ShouldBeTrue());
+        LinkHealth.Join(Fibre, [V4], null).ShouldSatisfyAllConditions(l => l.State.ShouldBe(LinkState.Up), l => l.Checking.ShouldBeTrue());
         LinkHealth.Join(Fibre with { Reason = "no carrier" }, [V4], up).ShouldSatisfyAllConditions(l => l.State.ShouldBe(LinkState.Down), l => l.Reason.ShouldBe("no carrier"));
         LinkHealth.Join(Lte, [V6], null).Reason.ShouldBe("it has no address of the VPS's family");
         LinkHealth.Join(Fibre with { V4 = null, V6 = null }, [V4], up).Reason.ShouldBe("no gateway is known");

@@ -11,9 +11,9 @@ public sealed class ProbeTrackerTests
     [Fact]
     public void Two_answers_bring_it_up_and_the_second_is_asked_for_at_once()
     {
-        _tracker.Health.ShouldBe(new PathHealth(LinkState.Down, "waiting for an answer from the VPS", null, null, Checking: true));
+        _tracker.Health.ShouldBe(new PathHealth(LinkState.Up, ProbeTracker.Waiting, null, null, Checking: true));
         Answer(20);
-        _tracker.Health.State.ShouldBe(LinkState.Down);
+        _tracker.Health.Checking.ShouldBeTrue();
         _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(100);
         Answer(20);
         _tracker.Health.ShouldBe(new PathHealth(LinkState.Up, null, 20, 0, Checking: false));
@@ -49,6 +49,7 @@ public sealed class ProbeTrackerTests
         Miss();
         Miss();
         _tracker.Health.Checking.ShouldBeTrue();
+        _tracker.Health.State.ShouldBe(LinkState.Up, "what carries is used until it is shown not to answer");
         Miss();
         _tracker.Health.Checking.ShouldBeFalse();
         _tracker.Health.State.ShouldBe(LinkState.Down);

@@ -47,7 +47,7 @@ public sealed class WanSelectorTests
     [Fact]
     public void Undecided_links_are_better_than_none()
     {
-        _links = [Wan(1, null) with { State = LinkState.Down, Checking = true }, Wan(2, null) with { State = LinkState.Down }];
+        _links = [Wan(1, null) with { Checking = true }, Wan(2, null) with { State = LinkState.Down }];
         PickAll().ShouldBe(["wan1"]);
     }
 

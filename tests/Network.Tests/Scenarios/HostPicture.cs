@@ -31,10 +31,21 @@ internal static partial class HostPicture
 
     /// <summary>
     /// The same, without what any two starts may have different: the port of the transparent listener, the numbers that the kernel gives endpoints,
-    /// and buffer sizes, which follow the round trips measured (a busy machine's are longer).
+    /// and buffer sizes, which follow the round trips measured (a busy machine's are longer). Endpoints and routes are listed in the order in
+    /// which they were made; it means nothing, so they are sorted.
     /// </summary>
     internal static async Task<string> ReadComparableAsync(LabHost host) =>
-        BufferSize().Replace(EndpointId().Replace(TproxyPort().Replace(await ReadAsync(host), "$1PORT"), "id N"), "$1SIZE");
+        SortedSections(BufferSize().Replace(EndpointId().Replace(TproxyPort().Replace(await ReadAsync(host), "$1PORT"), "id N"), "$1SIZE"));
+
+    private static string SortedSections(string picture) => string.Join(
+        "\n# ",
+        picture.Split("\n# ").Select(section =>
+        {
+            string[] lines = section.Split('\n');
+            return lines[0].Contains(" route ", StringComparison.Ordinal) || lines[0].EndsWith("mptcp endpoint", StringComparison.Ordinal)
+                ? string.Join('\n', lines[..1].Concat(lines[1..].Order(StringComparer.Ordinal)))
+                : section;
+        }));
 
     /// <summary>The lines that differ, for the message of a failed test; empty where both are equal byte by byte.</summary>
     internal static string Difference(string wanted, string actual)

@@ -40,7 +40,7 @@ internal sealed class DnsCheck : ICheck
                 : Finding.Ok("/etc/resolv.conf names no name server; the gateway needs none, names of carried flows are resolved at the VPS");
         }
 
-        var dead = servers.Where(s => s.Way is { State: LinkState.Down, Checking: false } or { Role: LinkRole.Off }).ToArray();
+        var dead = servers.Where(s => s.Way is { State: LinkState.Down } or { Role: LinkRole.Off }).ToArray();
         if (dead.Length == servers.Count)
         {
             return Finding.Warn(
