@@ -32,8 +32,10 @@ internal sealed record GatewayConfig
 
     internal IPEndPoint? Dashboard { get; init; }
 
-    /// <summary>`probe.http`: asked over each WAN for a captive portal; it answers 204 where there is none. Null: only the VPS is asked.</summary>
-    internal Uri? ProbeHttp { get; init; }
+    internal ProbeConfig Probe { get; init; } = ProbeConfig.Default;
+
+    /// <summary><see cref="ProbeConfig.Http"/>.</summary>
+    internal Uri? ProbeHttp => Probe.Http;
 
     internal string State { get; init; } = "/var/lib/aggregator-gateway";
 

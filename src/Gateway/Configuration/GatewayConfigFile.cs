@@ -38,7 +38,7 @@ internal static class GatewayConfigFile
             Carrier = reader.Value("carrier", text => Values.OneOf(text, GatewayConfig.TrunkCarrier, GatewayConfig.MptcpCarrier)) ?? defaults.Carrier,
             Encrypt = reader.Value("cipher", text => Values.OneOf(text, "tls", "none")) is null or "tls",
             Dashboard = reader.Value("dashboard", Values.EndPoint),
-            ProbeHttp = ReadProbe(reader),
+            Probe = ProbeConfigReader.Read(reader),
             State = reader.Value("state", Values.AbsolutePath) ?? defaults.State,
             Api = reader.Value("api", Values.UnixSocketPath) ?? defaults.Api,
         };
@@ -46,22 +46,6 @@ internal static class GatewayConfigFile
         CheckInterfaces(config, root, reader);
         CheckPorts(config, reader);
         return errors.Count == 0 ? new Loaded<GatewayConfig>(config) : new Loaded<GatewayConfig>(errors);
-    }
-
-    private static Uri? ReadProbe(MapReader root)
-    {
-        const string Example = "http://probe.example.net/generate_204";
-        if (root.Map("probe", $"{{http: {Example}}}") is not { } reader)
-        {
-            return null;
-        }
-
-        var url = reader.Value("http", text =>
-            Uri.TryCreate(text, UriKind.Absolute, out var parsed) && parsed.Scheme == Uri.UriSchemeHttp && parsed.UserInfo.Length == 0
-                ? Parsed<Uri>.Of(parsed)
-                : Parsed<Uri>.Not($"must be an http:// URL (plain: portals answer nothing else), such as {Example}; it is {MapReader.Shown(text)}"));
-        reader.Finish();
-        return url;
     }
 
     private static WanConfig? ReadWan(MapReader reader)

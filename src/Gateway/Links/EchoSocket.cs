@@ -4,11 +4,11 @@ using System.Security.Cryptography;
 
 namespace Aggregator.Gateway.Links;
 
-/// <summary>Sends echo requests over one WAN and tells the round trips of the answers, late ones included. One user at a time.</summary>
+/// <summary>Sends echo requests over one WAN and tells the round trips of the answers, late ones included. One sender and one receiver at a time.</summary>
 internal sealed class EchoSocket : IDisposable
 {
-    /// <summary>Answers to the latest requests count: at a probe each 250 ms, 16 s.</summary>
-    private const int Outstanding = 64;
+    /// <summary>Answers to the latest requests count: at a probe each 250 ms, 64 s.</summary>
+    private const int Outstanding = 256;
 
     private readonly Socket _socket;
     private readonly IPEndPoint _target;
@@ -19,7 +19,7 @@ internal sealed class EchoSocket : IDisposable
     private readonly long[] _departures = new long[Outstanding];
     private readonly byte[] _out = new byte[EchoPacket.Bytes];
     private readonly byte[] _in = new byte[256];
-    private ushort _sequence;
+    private volatile ushort _sequence;
 
     private EchoSocket(Socket socket, bool raw, IPAddress target, TimeProvider time)
     {
@@ -71,23 +71,20 @@ internal sealed class EchoSocket : IDisposable
         return null;
     }
 
+    /// <returns>The request's number.</returns>
     /// <exception cref="SocketException">No route, or the interface is down.</exception>
-    internal async ValueTask SendAsync(CancellationToken cancellationToken)
+    internal async ValueTask<ushort> SendAsync(CancellationToken cancellationToken)
     {
-        // An answer that nobody waited for would be taken for this request's, a whole interval late, and every later one likewise.
-        while (_socket.Poll(TimeSpan.Zero, SelectMode.SelectRead))
-        {
-            _socket.Receive(_in, SocketFlags.None, out _);
-        }
-
-        _sequence++;
-        _departures[_sequence % Outstanding] = _time.GetTimestamp();
-        EchoPacket.Write(_out, _family, _sequence, _token);
+        ushort sequence = ++_sequence;
+        Interlocked.Exchange(ref _departures[sequence % Outstanding], _time.GetTimestamp());
+        EchoPacket.Write(_out, _family, sequence, _token);
         await _socket.SendToAsync(_out, SocketFlags.None, _target, cancellationToken);
+        return sequence;
     }
 
-    /// <summary>The round trip of the next answer to any of the latest requests.</summary>
-    internal async ValueTask<TimeSpan> ReceiveAsync(CancellationToken cancellationToken)
+    /// <summary>The next answer to any of the latest requests. To be waited for all the time: one that lies in the socket looks late.</summary>
+    /// <exception cref="SocketException">An error came in its place (host or network unreachable), or the interface is gone.</exception>
+    internal async ValueTask<EchoAnswer> ReceiveAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -102,18 +99,17 @@ internal sealed class EchoSocket : IDisposable
             }
 
             bool withHeader = _raw && _family == AddressFamily.InterNetwork;
-            if (!EchoPacket.TryReadReply(_in.AsSpan(0, length), _family, withHeader, _token, out ushort sequence))
+            if (!EchoPacket.TryReadReply(_in.AsSpan(0, length), _family, withHeader, _token, out ushort sequence)
+                || (ushort)(_sequence - sequence) >= Outstanding)
             {
                 continue;
             }
 
-            int age = (ushort)(_sequence - sequence);
-            long departure = age < Outstanding ? _departures[sequence % Outstanding] : 0;
+            // A duplicate is no second answer.
+            long departure = Interlocked.Exchange(ref _departures[sequence % Outstanding], 0);
             if (departure != 0)
             {
-                // A duplicate is no second answer.
-                _departures[sequence % Outstanding] = 0;
-                return _time.GetElapsedTime(departure);
+                return new EchoAnswer(sequence, _time.GetElapsedTime(departure));
             }
         }
     }
@@ -147,3 +143,6 @@ internal sealed class EchoSocket : IDisposable
         }
     }
 }
+
+/// <param name="Sequence">The request's number.</param>
+internal readonly record struct EchoAnswer(ushort Sequence, TimeSpan RoundTrip);

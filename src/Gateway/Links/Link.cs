@@ -61,6 +61,23 @@ internal sealed record Link
     /// <summary>Probes lost of those sent lately, 0 to 1; null before the first.</summary>
     internal double? LossRatio { get; init; }
 
+    /// <summary>Mean deviation of the round trips; null before the second answer.</summary>
+    internal double? JitterMs { get; init; }
+
+    /// <summary>A mark of the configuration (loss, latency, jitter) is exceeded: degraded, and used where there is nothing better.</summary>
+    internal bool Impaired { get; init; }
+
+    /// <summary>
+    /// Whether the line itself works, the VPS aside: somebody answers over it. Null: not known. Differs from <see cref="State"/> where the VPS alone is away.
+    /// </summary>
+    internal bool? LineAlive { get; init; }
+
+    /// <summary>While the VPS does not answer: whether the link's own next hop does. Null: not asked.</summary>
+    internal bool? NextHopAnswers { get; init; }
+
+    /// <summary>It works, but has come and gone so often that it must hold for this long first. Null: it need not.</summary>
+    internal TimeSpan? HeldFor { get; init; }
+
     /// <summary>The address that connections of this family start from.</summary>
     internal IPAddress? Address(AddressFamily family)
     {
@@ -79,7 +96,7 @@ internal sealed record Link
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Name} {Interface}#{Index} slot {Slot} {Role}{(Carrier ? "" : " no-carrier")} [{string.Join(' ', Addresses)}] v4 {V4?.ToString() ?? "-"} v6 {V6?.ToString() ?? "-"} {State}{(Checking ? "?" : "")}{(Reason is null ? "" : $" ({Reason})")}");
+        $"{Name} {Interface}#{Index} slot {Slot} {Role}{(Carrier ? "" : " no-carrier")} [{string.Join(' ', Addresses)}] v4 {V4?.ToString() ?? "-"} v6 {V6?.ToString() ?? "-"} {State}{(Checking ? "?" : "")}{(Impaired ? " impaired" : "")}{(LineAlive is { } alive ? alive ? " alive" : " dead" : "")}{(Reason is null ? "" : $" ({Reason})")}");
 }
 
 /// <summary>An address with the length of its network's prefix.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Net;
 using Aggregator.Gateway.Configuration;
 
@@ -20,7 +21,7 @@ internal static class LinkHealth
         {
             if (link.Address(target.AddressFamily) is { } source && link.NextHop(target.AddressFamily) is not null)
             {
-                return new ProbePath(link.Interface, link.Index, source, target);
+                return new ProbePath(link.Interface, link.Index, source, target, link.NextHop(target.AddressFamily)?.Gateway);
             }
         }
 
@@ -52,14 +53,46 @@ internal static class LinkHealth
         }
 
         return health is null
-            ? link with { State = LinkState.Up, Checking = true, Reason = ProbeTracker.Waiting }
+            ? link with { State = LinkState.Up, Checking = true, Reason = PathTracker.Waiting }
             : link with
             {
                 State = health.State,
-                Reason = health.Reason,
+                Reason = health.State == LinkState.Down && health.OtherAnswers is { } other ? $"{health.Reason}; {other} answers" : health.Reason,
                 RttMs = health.RttMs,
+                JitterMs = health.JitterMs,
                 LossRatio = health.LossRatio,
                 Checking = health.Checking,
+                Impaired = health.Impaired,
+                NextHopAnswers = health.NextHopAnswers,
+                LineAlive = health.Checking ? null : health.State != LinkState.Down || health.OtherAnswers is not null,
             };
     }
+
+    /// <summary>
+    /// What follows from the links together. A link that is held back because it flaps is used after all where no other works; and where the VPS
+    /// answers over none, it is the VPS that is away, and a link whose next hop answers may well work.
+    /// </summary>
+    internal static ImmutableArray<Link> Settle(ImmutableArray<Link> links)
+    {
+        bool otherWorks = links.Any(l => IsInUse(l) && l.HeldFor is null);
+        bool vpsAnswers = links.Any(l => IsInUse(l) && !l.Checking);
+        return [.. links.Select(One)];
+
+        Link One(Link link)
+        {
+            if (link.HeldFor is { } hold && link.State != LinkState.Down)
+            {
+                string seconds = string.Create(CultureInfo.InvariantCulture, $"{hold.TotalSeconds:0} s");
+                return otherWorks
+                    ? link with { State = LinkState.Down, Impaired = false, Reason = $"it comes and goes; it is used when it has held for {seconds}" }
+                    : link with { State = LinkState.Degraded, Reason = "it comes and goes; there is no other link" };
+            }
+
+            return link is { State: LinkState.Down, LineAlive: false, NextHopAnswers: true } && !vpsAnswers
+                ? link with { LineAlive = true, Reason = $"{link.Reason} over any link; its gateway answers" }
+                : link;
+        }
+    }
+
+    private static bool IsInUse(Link link) => link.Role != LinkRole.Off && link.Present && link.State != LinkState.Down;
 }

@@ -26,6 +26,9 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     // One place: that something happened is all that is passed on.
     private readonly Channel<bool> _dirty = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Dictionary<ProbePath, PathHealth> _health = [];
+    private readonly Dictionary<string, FlapDamper> _dampers = new(StringComparer.Ordinal);
+    private readonly long _began = time.GetTimestamp();
+    private ITimer? _release;
     private NetworkView _view = new([], [], []);
     private LinkMemory _memory = LinkMemory.Empty;
     private LinkMemory _saved = LinkMemory.Empty;
@@ -100,6 +103,11 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     {
         await _stop.CancelAsync();
         await _loop;
+        if (_release is not null)
+        {
+            await _release.DisposeAsync();
+        }
+
         _stop.Dispose();
     }
 
@@ -184,7 +192,7 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
             }
 
             var (snapshot, memory) = LinkResolver.Resolve(config, _view, _memory);
-            snapshot = snapshot with { Links = [.. snapshot.Links.Select(Join)] };
+            snapshot = snapshot with { Links = LinkHealth.Settle(Damped([.. snapshot.Links.Select(Join)])) };
             Remember(memory);
             changed = snapshot.ToString() != _current.ToString() || _ownRemoved;
             _ownRemoved = false;
@@ -202,6 +210,32 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     {
         var health = LinkHealth.PathOf(link, _targets) is { } path ? _health.GetValueOrDefault(path) : null;
         return LinkHealth.Join(link, _targets, health);
+    }
+
+    private ImmutableArray<Link> Damped(ImmutableArray<Link> links)
+    {
+        foreach (string gone in _dampers.Keys.Where(n => links.All(l => l.Interface != n)).ToArray())
+        {
+            _dampers.Remove(gone);
+        }
+
+        TimeSpan now = time.GetElapsedTime(_began);
+        var damped = links.Select(link =>
+        {
+            if (!_dampers.TryGetValue(link.Interface, out FlapDamper? damper))
+            {
+                _dampers.Add(link.Interface, damper = new FlapDamper());
+            }
+
+            return link with { HeldFor = damper.Observe(now, link.State != LinkState.Down) };
+        }).ToImmutableArray();
+        if (_dampers.Values.Min(d => d.Release) is { } release)
+        {
+            _release ??= time.CreateTimer(_ => Update(static () => { }), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _release.Change(release > now ? release - now : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        }
+
+        return damped;
     }
 
     private void Remember(LinkMemory memory)

@@ -25,4 +25,7 @@ internal static partial class LinksLog
 
     [LoggerMessage(EventId = 2307, Level = LogLevel.Error, Message = "The probe of {Interface} failed; it starts again")]
     internal static partial void ProbeFailed(this ILogger logger, Exception exception, string @interface);
+
+    [LoggerMessage(EventId = 2308, Level = LogLevel.Error, Message = "A look at the carrier's connections failed; the next one comes all the same")]
+    internal static partial void TrafficWatchFailed(this ILogger logger, Exception exception);
 }

@@ -1,73 +1,106 @@
+using System.Net;
 using System.Net.Sockets;
+using System.Threading.Channels;
+using Aggregator.Gateway.Configuration;
 using Aggregator.Settings;
 
 namespace Aggregator.Gateway.Links;
 
 /// <summary>
-/// Asks the VPS over one WAN, again and again, and tells what it learns. ICMP echo; as long as no echo was ever answered, and when echoes
-/// are missed, also connections to the VPS's TCP port (a refusal is an answer too). Where only the port answers, echoes are given up.
+/// Watches one WAN: asks the VPS over it again and again and tells what it learns. ICMP echo; as long as no echo was ever answered, and when
+/// echoes are missed, also connections to the VPS's TCP port (a refusal is an answer too). Where only the port answers, echoes are given up.
+/// One loop; answers, errors and what the traffic shows come to it through a queue. Probes do not wait for each other's answers.
 /// </summary>
-internal sealed class PathProbe(ProbePath path, TimeProvider time, Action<PathHealth> report)
+internal sealed class PathProbe
 {
     /// <summary>An unanswered echo is given this start before TCP is tried beside it.</summary>
     private static readonly TimeSpan EchoHeadStart = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A connection a second would be much for the peer's log.</summary>
-    private static readonly TimeSpan IdleConnects = TimeSpan.FromSeconds(2);
+    private const double IdleConnectsFactor = 1.5;
 
-    private const double LeastConnectMs = 400;
+    private static readonly TimeSpan LeastConnectTime = TimeSpan.FromMilliseconds(400);
+
+    private static readonly TimeSpan OthersPause = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan OthersPatience = TimeSpan.FromSeconds(2);
 
     private const string NoAnswer = "no answer from the VPS";
 
     /// <summary>After so many answers by TCP without one by ICMP, ICMP is taken as blocked on this path.</summary>
     private const int ConnectsToGiveUpEcho = 5;
 
-    /// <summary>What a black-holed line's neighbours (ARP, announcements) stay below in the time of a probe.</summary>
-    private const ulong TrafficBytes = 4096;
+    /// <summary>On a path of seconds at the quick pace.</summary>
+    private const int MostConnects = 8;
 
-    private readonly ProbeTracker _tracker = new();
+    /// <summary>At the quickest pace and the longest timeout fewer are under way; what is beyond has no more to tell.</summary>
+    private const int MostOutstanding = 160;
+
+    /// <summary>More happens only when the loop hangs, and then the oldest is of no interest.</summary>
+    private const int QueuedHappenings = 64;
+
+    private readonly ProbePath _path;
+    private readonly ProbeConfig _config;
+    private readonly TimeProvider _time;
+    private readonly Action<PathHealth> _report;
+    private readonly PathTracker _tracker;
+    private readonly Channel<Happening> _happenings = Channel.CreateBounded<Happening>(new BoundedChannelOptions(QueuedHappenings)
+    {
+        FullMode = BoundedChannelFullMode.DropOldest,
+        SingleReader = true,
+    });
+
+    private readonly Queue<Round> _rounds = new();
+    private readonly HashSet<Task> _connects = [];
+    private EchoSocket? _echo;
+    private Task _receiving = Task.CompletedTask;
+    private Task _asking = Task.CompletedTask;
+    private CancellationTokenSource? _receivingEnd;
     private bool _echoAnswered;
     private int _connectAnswers;
-    private Task<TimeSpan>? _connecting;
+    private string _problem = NoAnswer;
+    private long _lastProgress;
+    private int _number;
+
+    /// <summary>The latest probe that was answered: its connection need not begin any more.</summary>
+    private volatile int _answered;
+    private long _nextOthers;
+    private (string? Target, bool? NextHop) _others;
+
+    internal PathProbe(ProbePath path, ProbeConfig config, TimeProvider time, Action<PathHealth> report)
+    {
+        (_path, _config, _time, _report) = (path, config, time, report);
+        _tracker = new PathTracker(config);
+    }
 
     private bool EchoGivenUp => !_echoAnswered && _connectAnswers >= ConnectsToGiveUpEcho;
 
+    private TimeSpan Interval => EchoGivenUp && _tracker.Interval == _config.Interval ? _config.Interval * IdleConnectsFactor : _tracker.Interval;
+
+    /// <summary>What the carrier's connections show of this WAN. From any thread.</summary>
+    internal void Traffic(TrafficSign sign) => _happenings.Writer.TryWrite(new Happening.Traffic(sign));
+
     internal async Task RunAsync(CancellationToken cancellationToken)
     {
-        EchoSocket? echo = null;
         try
         {
+            long last = long.MinValue;
             while (true)
             {
-                long departure = time.GetTimestamp();
-                ulong received = InterfaceCounters.Read(path.Interface)?.RxBytes ?? 0;
-                string? problem;
-                try
+                if (last == long.MinValue || Since(last) >= Interval)
                 {
-                    echo ??= EchoGivenUp ? null : EchoSocket.TryOpen(path.Interface, path.Source, path.Target.Address, time);
-                    problem = await AskAsync(echo, cancellationToken);
-                }
-                catch (SocketException e)
-                {
-                    // The device or the address changed under us; the next round opens anew.
-                    problem = Reason.Of(e);
-                    echo?.Dispose();
-                    echo = null;
+                    last = _time.GetTimestamp();
+                    await AskAsync(cancellationToken);
+                    _report(Health());
                 }
 
-                if (problem is not null)
+                await NextAsync(Soonest(last), cancellationToken);
+                if (TakeAll() | TakeOverdue())
                 {
-                    ulong since = (InterfaceCounters.Read(path.Interface)?.RxBytes ?? 0) - received;
-                    _tracker.Missed(trafficArrives: since is >= TrafficBytes and < long.MaxValue, problem);
+                    _report(Health());
                 }
 
-                report(_tracker.Health);
-                var interval = EchoGivenUp && _tracker.Health.State == LinkState.Up && problem is null ? IdleConnects : _tracker.Interval;
-                var rest = interval - time.GetElapsedTime(departure);
-                if (rest > TimeSpan.Zero)
-                {
-                    await Task.Delay(rest, time, cancellationToken);
-                }
+                BeginAskingOthers(cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -76,105 +109,307 @@ internal sealed class PathProbe(ProbePath path, TimeProvider time, Action<PathHe
         }
         finally
         {
-            echo?.Dispose();
-            await EndedAsync(_connecting);
+            await CloseEchoAsync();
+            await EndedAsync(Task.WhenAll(_connects));
+            await EndedAsync(_asking);
         }
     }
 
-    /// <returns>Null when an answer came; else what went wrong.</returns>
-    private async Task<string?> AskAsync(EchoSocket? echo, CancellationToken cancellationToken)
-    {
-        if (_connecting is null && (!_echoAnswered || _tracker.Struggling))
-        {
-            _connecting = ConnectAsync(echo is null ? TimeSpan.Zero : EchoHeadStart, cancellationToken);
-        }
+    private PathHealth Health() => _tracker.IsDown
+        ? _tracker.Health with { OtherAnswers = _others.Target, NextHopAnswers = _others.NextHop }
+        : _tracker.Health;
 
-        using var pause = new CancellationTokenSource(_tracker.Timeout, time);
-        using var round = CancellationTokenSource.CreateLinkedTokenSource(pause.Token, cancellationToken);
-        Task<TimeSpan>? echoed = null;
-        var end = Task.Delay(Timeout.InfiniteTimeSpan, time, round.Token);
+    private TimeSpan Since(long timestamp) => _time.GetElapsedTime(timestamp);
+
+    /// <summary>Until the next probe leaves, or the oldest one is overdue.</summary>
+    private TimeSpan Soonest(long lastSent)
+    {
+        TimeSpan next = Interval - Since(lastSent);
+        TimeSpan overdue = _rounds.TryPeek(out Round oldest) ? _tracker.AnswerTime - Since(oldest.Departure) : TimeSpan.MaxValue;
+        TimeSpan soonest = next < overdue ? next : overdue;
+        return soonest > TimeSpan.Zero ? soonest : TimeSpan.Zero;
+    }
+
+    private async Task NextAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        using var pause = new CancellationTokenSource(atMost, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(pause.Token, cancellationToken);
         try
         {
-            if (echo is not null)
+            await _happenings.Reader.WaitToReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Time for something.
+        }
+    }
+
+    /// <summary>Sends one probe in each way that is in use.</summary>
+    private async Task AskAsync(CancellationToken cancellationToken)
+    {
+        var round = new Round(++_number, _time.GetTimestamp());
+        bool sent = false;
+        try
+        {
+            if (!EchoGivenUp && _echo is null && EchoSocket.TryOpen(_path.Interface, _path.Source, _path.Target.Address, _time) is { } echo)
             {
-                await echo.SendAsync(round.Token);
-                echoed = echo.ReceiveAsync(round.Token).AsTask();
+                _echo = echo;
+                _receivingEnd = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                _receiving = ReceiveAsync(echo, _receivingEnd.Token);
             }
 
-            string problem = NoAnswer;
+            if (_echo is not null)
+            {
+                round = round with { Echo = await _echo.SendAsync(cancellationToken) };
+                sent = true;
+            }
+        }
+        catch (SocketException e)
+        {
+            // The device or the address changed under us, or nobody leads there; the next round opens anew.
+            _problem = Reason.Of(e);
+            await CloseEchoAsync();
+        }
+
+        _connects.RemoveWhere(c => c.IsCompleted);
+        if ((!_echoAnswered || _tracker.Struggling) && _connects.Count < MostConnects)
+        {
+            _connects.Add(ConnectAsync(round.Number, _echo is null ? TimeSpan.Zero : EchoHeadStart, cancellationToken));
+            sent = true;
+        }
+
+        if (sent && _rounds.Count < MostOutstanding)
+        {
+            _rounds.Enqueue(round);
+        }
+        else if (!sent)
+        {
+            Miss(round.Departure);
+        }
+    }
+
+    /// <returns>Whether anything was learned.</returns>
+    private bool TakeAll()
+    {
+        bool any = false;
+        while (_happenings.Reader.TryRead(out Happening? happening))
+        {
+            any = true;
+            switch (happening)
+            {
+                case Happening.Echoed(var answer):
+                    _echoAnswered = true;
+                    Answered(r => r.Echo == answer.Sequence, answer.RoundTrip);
+                    break;
+                case Happening.EchoFailed(var socket, var problem):
+                    _problem = problem;
+                    if (socket == _echo)
+                    {
+                        _echo.Dispose();
+                        _echo = null;
+                    }
+
+                    break;
+                case Happening.Connected(var number, var roundTrip):
+                    _connectAnswers++;
+                    Answered(r => r.Number == number, roundTrip);
+                    break;
+                case Happening.ConnectFailed(var problem):
+                    _problem = problem;
+                    break;
+                case Happening.Others(var target, var nextHop):
+                    _others = (target, nextHop);
+                    break;
+                case Happening.Traffic(TrafficSign.Silent):
+                    _tracker.FellSilent();
+                    break;
+                case Happening.Traffic:
+                    _lastProgress = _time.GetTimestamp();
+                    _tracker.Moves();
+                    break;
+            }
+        }
+
+        return any;
+    }
+
+    private void Answered(Predicate<Round> which, TimeSpan roundTrip)
+    {
+        // Those before it that are not overdue may still be answered; a lost one of them is missed in its time.
+        int count = _rounds.Count;
+        for (int i = 0; i < count; i++)
+        {
+            Round round = _rounds.Dequeue();
+            if (!which(round))
+            {
+                _rounds.Enqueue(round);
+            }
+            else
+            {
+                _answered = Math.Max(_answered, round.Number);
+            }
+        }
+
+        _problem = NoAnswer;
+        _tracker.Answered(roundTrip);
+    }
+
+    /// <returns>Whether a probe was missed.</returns>
+    private bool TakeOverdue()
+    {
+        bool any = false;
+        while (_rounds.TryPeek(out Round oldest) && Since(oldest.Departure) >= _tracker.AnswerTime)
+        {
+            bool alarmed = _tracker.IsAlarmed;
+            any = true;
+            _rounds.Dequeue();
+            Miss(oldest.Departure);
+            if (alarmed)
+            {
+                // The traffic is silent, and its silence is as long as the oldest of them waits: the others' time is no more evidence.
+                while (_tracker.IsAlarmed && _rounds.TryDequeue(out Round next))
+                {
+                    Miss(next.Departure);
+                }
+            }
+        }
+
+        return any;
+    }
+
+    private void Miss(long departure) => _tracker.Missed(trafficArrives: _lastProgress > departure, _problem);
+
+    private async Task ReceiveAsync(EchoSocket echo, CancellationToken cancellationToken)
+    {
+        try
+        {
             while (true)
             {
-                // A connection goes on through later rounds: on a slow path it takes longer than one of them.
-                var first = await Task.WhenAny(echoed ?? end, _connecting ?? end, end);
-                if (first == end)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    return problem;
-                }
-
-                var answered = (Task<TimeSpan>)first;
-                bool byEcho = answered == echoed;
-                if (byEcho)
-                {
-                    echoed = null;
-                }
-                else
-                {
-                    _connecting = null;
-                }
-
-                try
-                {
-                    _tracker.Answered(await answered);
-                    _echoAnswered |= byEcho;
-                    _connectAnswers += byEcho ? 0 : 1;
-                    return null;
-                }
-                catch (Exception e) when (e is SocketException or OperationCanceledException)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    problem = e is SocketException error ? Reason.Of(error) : problem;
-                }
+                _happenings.Writer.TryWrite(new Happening.Echoed(await echo.ReceiveAsync(cancellationToken)));
             }
         }
-        finally
+        catch (SocketException e)
         {
-            await round.CancelAsync();
-            await EndedAsync(echoed);
-            await EndedAsync(end);
+            _happenings.Writer.TryWrite(new Happening.EchoFailed(echo, Reason.Of(e)));
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // Closed.
         }
     }
 
-    private async Task<TimeSpan> ConnectAsync(TimeSpan after, CancellationToken cancellationToken)
+    private async Task CloseEchoAsync()
     {
-        // Long enough for one answer, short enough that a SYN lost in an outage is not what the return waits for.
-        var longest = after + TimeSpan.FromMilliseconds(Math.Max(2 * _tracker.AnswerTime.TotalMilliseconds, LeastConnectMs));
-        using var limit = new CancellationTokenSource(longest, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        await Task.Delay(after, time, both.Token);
-        using var socket = new Socket(path.Target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        WanSocket.Bind(socket, path.Interface, path.Source);
-        // Gone without a trace: no TIME_WAIT for a probe.
-        socket.LingerState = new LingerOption(enable: true, seconds: 0);
-        long departure = time.GetTimestamp();
-        try
+        if (_receivingEnd is not null)
         {
-            await socket.ConnectAsync(path.Target, both.Token);
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
-        {
-            // Its host answered.
+            await _receivingEnd.CancelAsync();
+            await EndedAsync(_receiving);
+            _receivingEnd.Dispose();
+            _receivingEnd = null;
         }
 
-        return time.GetElapsedTime(departure);
+        _echo?.Dispose();
+        _echo = null;
+    }
+
+    private async Task ConnectAsync(int number, TimeSpan after, CancellationToken cancellationToken)
+    {
+        // Long enough for one answer, short enough that a SYN lost in an outage is not what the return waits for.
+        TimeSpan twice = 2 * _tracker.AnswerTime;
+        using var limit = new CancellationTokenSource(after + (twice > LeastConnectTime ? twice : LeastConnectTime), _time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            // Also so that a failure at once does not come back into the caller.
+            await Task.Delay(after, _time, both.Token).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            if (_answered >= number)
+            {
+                return;
+            }
+
+            using var socket = new Socket(_path.Target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            WanSocket.Bind(socket, _path.Interface, _path.Source);
+            // Gone without a trace: no TIME_WAIT for a probe.
+            socket.LingerState = new LingerOption(enable: true, seconds: 0);
+            long departure = _time.GetTimestamp();
+            try
+            {
+                await socket.ConnectAsync(_path.Target, both.Token);
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+            {
+                // Its host answered.
+            }
+
+            _happenings.Writer.TryWrite(new Happening.Connected(number, Since(departure)));
+        }
+        catch (SocketException e)
+        {
+            _happenings.Writer.TryWrite(new Happening.ConnectFailed(Reason.Of(e)));
+        }
+        catch (OperationCanceledException)
+        {
+            // No answer in time, or the end.
+        }
+    }
+
+    /// <summary>While the VPS does not answer: does anybody?</summary>
+    private void BeginAskingOthers(CancellationToken cancellationToken)
+    {
+        if (!_tracker.IsDown)
+        {
+            _others = default;
+            return;
+        }
+
+        if (_asking.IsCompleted && _time.GetTimestamp() >= _nextOthers)
+        {
+            _nextOthers = _time.GetTimestamp() + (long)(OthersPause.TotalSeconds * _time.TimestampFrequency);
+            _asking = AskOthersAsync(cancellationToken);
+        }
+    }
+
+    private async Task AskOthersAsync(CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        foreach (var target in _config.Targets.Where(t => t.Address.AddressFamily == _path.Source.AddressFamily))
+        {
+            if (await TargetProbe.AskAsync(target, _path.Interface, _path.Source, OthersPatience, _time, cancellationToken) is null)
+            {
+                _happenings.Writer.TryWrite(new Happening.Others(target.ToString(), null));
+                return;
+            }
+        }
+
+        bool? nextHop = null;
+        if (_path.NextHop is { } hop)
+        {
+            var echo = new ProbeTarget(ProbeKind.Icmp, hop, 0, "");
+            nextHop = await TargetProbe.AskAsync(echo, _path.Interface, _path.Source, OthersPatience, _time, cancellationToken) is null;
+        }
+
+        _happenings.Writer.TryWrite(new Happening.Others(null, nextHop));
     }
 
     /// <summary>Waits for a task that was cancelled; how it ended is of no interest, but it must not run on with what others use.</summary>
-    private static async Task EndedAsync(Task? task)
+    private static async Task EndedAsync(Task task) =>
+        await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+
+    /// <summary>One probe in one or two ways; the first answer ends it.</summary>
+    private readonly record struct Round(int Number, long Departure, ushort? Echo = null);
+
+    private abstract record Happening
     {
-        if (task is not null)
-        {
-            await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        }
+        internal sealed record Echoed(EchoAnswer Answer) : Happening;
+
+        internal sealed record EchoFailed(EchoSocket Socket, string Problem) : Happening;
+
+        internal sealed record Connected(int Number, TimeSpan RoundTrip) : Happening;
+
+        internal sealed record ConnectFailed(string Problem) : Happening;
+
+        internal sealed record Others(string? Target, bool? NextHop) : Happening;
+
+        internal sealed record Traffic(TrafficSign Sign) : Happening;
     }
 }

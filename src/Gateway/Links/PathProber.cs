@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using System.Net;
+using Aggregator.Gateway.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace Aggregator.Gateway.Links;
 
 /// <summary>Keeps one probe running for each path that the links show, and none for others.</summary>
-internal sealed class PathProber(LinkMonitor monitor, TimeProvider time, ILogger<PathProber> logger) : IAsyncDisposable
+internal sealed class PathProber(LinkMonitor monitor, ProbeConfig config, TimeProvider time, ILogger<PathProber> logger) : IAsyncDisposable
 {
     private static readonly TimeSpan RestartAfterFailure = TimeSpan.FromSeconds(1);
 
@@ -26,6 +27,21 @@ internal sealed class PathProber(LinkMonitor monitor, TimeProvider time, ILogger
 
         monitor.SetTargets(targets);
         Follow();
+    }
+
+    /// <summary>What the carrier's connections show of a WAN, by its interface.</summary>
+    internal void Traffic(string @interface, TrafficSign sign)
+    {
+        lock (_gate)
+        {
+            foreach (var (path, running) in _running)
+            {
+                if (path.Interface == @interface)
+                {
+                    running.Probe?.Traffic(sign);
+                }
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -67,7 +83,9 @@ internal sealed class PathProber(LinkMonitor monitor, TimeProvider time, ILogger
             foreach (var path in wanted.Where(p => !_running.ContainsKey(p)))
             {
                 var stop = new CancellationTokenSource();
-                _running.Add(path, new Running(stop, RunAsync(path, stop.Token)));
+                var running = new Running(stop);
+                running.Loop = RunAsync(path, running, stop.Token);
+                _running.Add(path, running);
             }
         }
 
@@ -95,7 +113,7 @@ internal sealed class PathProber(LinkMonitor monitor, TimeProvider time, ILogger
         }
     }
 
-    private async Task RunAsync(ProbePath path, CancellationToken stop)
+    private async Task RunAsync(ProbePath path, Running running, CancellationToken stop)
     {
         // The caller holds the lock; a first report from here would come back into it.
         await Task.Yield();
@@ -103,7 +121,8 @@ internal sealed class PathProber(LinkMonitor monitor, TimeProvider time, ILogger
         {
             try
             {
-                await new PathProbe(path, time, health => monitor.Report(path, health)).RunAsync(stop);
+                running.Probe = new PathProbe(path, config, time, health => monitor.Report(path, health));
+                await running.Probe.RunAsync(stop);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -113,5 +132,13 @@ internal sealed class PathProber(LinkMonitor monitor, TimeProvider time, ILogger
         }
     }
 
-    private sealed record Running(CancellationTokenSource Stop, Task Loop);
+    private sealed class Running(CancellationTokenSource stop)
+    {
+        internal CancellationTokenSource Stop { get; } = stop;
+
+        internal Task Loop { get; set; } = Task.CompletedTask;
+
+        /// <summary>Null until the loop has begun.</summary>
+        internal volatile PathProbe? Probe;
+    }
 }

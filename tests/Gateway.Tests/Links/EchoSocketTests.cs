@@ -8,20 +8,20 @@ namespace Aggregator.Gateway.Tests.Links;
 public sealed class EchoSocketTests
 {
     [SkippableFact]
-    public async Task An_answer_that_nobody_waited_for_does_not_delay_the_next_ones()
+    public async Task Each_answer_tells_its_own_request_and_its_round_trip_however_late()
     {
         var time = new SettableTime();
         using var echo = EchoSocket.TryOpen("lo", IPAddress.Loopback, IPAddress.Loopback, time);
         Skip.If(echo is null, "needs CAP_NET_RAW");
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
 
-        // Loopback answers before the send returns, so this one lies in the socket when the next is sent.
-        await echo.SendAsync(patience.Token);
+        // Loopback answers before the send returns, so both lie in the socket.
+        ushort first = await echo.SendAsync(patience.Token);
         time.Advance(TimeSpan.FromSeconds(1));
-
-        await echo.SendAsync(patience.Token);
+        ushort second = await echo.SendAsync(patience.Token);
         time.Advance(TimeSpan.FromMilliseconds(3));
-        (await echo.ReceiveAsync(patience.Token)).ShouldBe(TimeSpan.FromMilliseconds(3));
+        (await echo.ReceiveAsync(patience.Token)).ShouldBe(new EchoAnswer(first, TimeSpan.FromMilliseconds(1003)));
+        (await echo.ReceiveAsync(patience.Token)).ShouldBe(new EchoAnswer(second, TimeSpan.FromMilliseconds(3)));
     }
 
     private sealed class SettableTime : TimeProvider

@@ -19,7 +19,7 @@ public sealed class LinkHealthTests
     public void The_first_target_whose_family_the_link_has_is_probed()
     {
         LinkHealth.PathOf(Fibre, [V6, V4])!.Target.ShouldBe(V6);
-        LinkHealth.PathOf(Lte, [V6, V4]).ShouldBe(new ProbePath("wan2", 4, IPAddress.Parse("10.2.0.2"), V4));
+        LinkHealth.PathOf(Lte, [V6, V4]).ShouldBe(new ProbePath("wan2", 4, IPAddress.Parse("10.2.0.2"), V4, IPAddress.Parse("10.2.0.1")));
         LinkHealth.PathOf(Lte, [V6]).ShouldBeNull();
         LinkHealth.PathOf(Fibre with { Role = LinkRole.Off }, [V4]).ShouldBeNull();
         LinkHealth.PathOf(Fibre with { Carrier = false }, [V4]).ShouldBeNull();
@@ -36,6 +36,34 @@ public sealed class LinkHealthTests
         LinkHealth.Join(Lte, [V6], null).Reason.ShouldBe("it has no address of the VPS's family");
         LinkHealth.Join(Fibre with { V4 = null, V6 = null }, [V4], up).Reason.ShouldBe("no gateway is known");
         LinkHealth.Join(Fibre, [], null).State.ShouldBe(LinkState.Up);
+    }
+
+    [Fact]
+    public void A_link_that_comes_and_goes_is_used_only_where_nothing_else_works()
+    {
+        Link good = Fibre with { State = LinkState.Up, LineAlive = true };
+        Link held = Lte with { State = LinkState.Up, LineAlive = true, HeldFor = TimeSpan.FromSeconds(4) };
+
+        LinkHealth.Settle([good, held])[1].ShouldSatisfyAllConditions(
+            l => l.State.ShouldBe(LinkState.Down), l => l.Reason.ShouldBe("it comes and goes; it is used when it has held for 4 s"));
+        LinkHealth.Settle([good with { State = LinkState.Down }, held])[1].ShouldSatisfyAllConditions(
+            l => l.State.ShouldBe(LinkState.Degraded), l => l.Reason.ShouldBe("it comes and goes; there is no other link"));
+        LinkHealth.Settle([good with { Role = LinkRole.Off }, held])[1].State.ShouldBe(LinkState.Degraded);
+    }
+
+    [Fact]
+    public void The_line_is_told_from_the_vps()
+    {
+        var down = new PathHealth(LinkState.Down, "no answer from the VPS", null, 1, false);
+        LinkHealth.Join(Fibre, [V4], down with { OtherAnswers = "icmp://9.9.9.9" }).ShouldSatisfyAllConditions(
+            l => l.State.ShouldBe(LinkState.Down), l => l.LineAlive.ShouldBe(true), l => l.Reason.ShouldBe("no answer from the VPS; icmp://9.9.9.9 answers"));
+        Link deaf = LinkHealth.Join(Fibre, [V4], down with { NextHopAnswers = true });
+        deaf.LineAlive.ShouldBe(false);
+
+        // With the VPS reached over another link it is the line that is dead; with nobody reaching it, the VPS.
+        LinkHealth.Settle([deaf, Lte with { State = LinkState.Up }])[0].LineAlive.ShouldBe(false);
+        LinkHealth.Settle([deaf, Lte with { State = LinkState.Down }])[0].ShouldSatisfyAllConditions(
+            l => l.LineAlive.ShouldBe(true), l => l.Reason.ShouldBe("no answer from the VPS over any link; its gateway answers"));
     }
 
     [Fact]

@@ -1,0 +1,218 @@
+using System.Globalization;
+using System.Numerics;
+using Aggregator.Gateway.Configuration;
+
+namespace Aggregator.Gateway.Links;
+
+/// <summary>
+/// Decides from answers, misses and the traffic's own silence how a path is. Knows no clock and no socket: it is told, and says how long to wait.
+/// </summary>
+internal sealed class PathTracker(ProbeConfig config)
+{
+    /// <summary>The reason while nothing is decided.</summary>
+    internal const string Waiting = "waiting for an answer from the VPS";
+
+    private const int History = 64;
+
+    /// <summary>Less says nothing: one loss of five is not 20 %.</summary>
+    private const int ProbesForLoss = 20;
+
+    /// <summary>So many losses say something before that.</summary>
+    private const int LossesThatTell = 4;
+
+    /// <summary>A degraded link is well again below this part of the mark, or it would go to and fro.</summary>
+    private const double ClearPart = 0.5;
+
+    /// <summary>A line that loses half of everything misses three in a row all the time: an outage is what that line's own losses make unlikely to this degree.</summary>
+    private const double ByChance = 0.002;
+
+    /// <summary>With this many at the quick pace an outage is still known within three seconds.</summary>
+    private const int MostFails = 9;
+
+    /// <summary>The pace while something is amiss, as part of the configured interval.</summary>
+    private const int HurryPart = 4;
+
+    private static readonly TimeSpan MostHurry = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Between the answers that bring a path up: enough that both are not one burst.</summary>
+    private static readonly TimeSpan Confirm = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>While traffic has fallen silent.</summary>
+    private static readonly TimeSpan Alarm = TimeSpan.FromMilliseconds(40);
+
+    private static readonly TimeSpan FirstTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LeastTimeout = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LeastAlarmTimeout = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A line with two seconds each way is bad, not dead.</summary>
+    private static readonly TimeSpan MostTimeout = TimeSpan.FromSeconds(6);
+
+    private double? _smoothedMs;
+    private double _variationMs;
+    private int _samples;
+    private int _answers;
+    private int _misses;
+    private ulong _history;
+    private int _known;
+    private LinkState _state = LinkState.Down;
+    private bool _decided;
+    private bool _impaired;
+    private bool _alarm;
+    private string? _reason;
+
+    /// <summary>From one probe's departure to the next.</summary>
+    internal TimeSpan Interval =>
+        _alarm ? Alarm
+        : _state == LinkState.Down && _answers > 0 ? Confirm
+        : _state != LinkState.Up || _misses > 0 ? Hurry
+        : config.Interval;
+
+    private TimeSpan Hurry => config.Interval / HurryPart < MostHurry ? config.Interval / HurryPart : MostHurry;
+
+    /// <summary>
+    /// Within which an answer is to be expected. RFC 6298's estimator; the floor because a home line's queue fills faster than the variation grows.
+    /// Where traffic has fallen silent there is no queue that an answer could wait in, so its own round trip is all that it is given.
+    /// </summary>
+    internal TimeSpan AnswerTime => _smoothedMs is not { } ms ? FirstTimeout
+        : _alarm ? Within(ms + (2 * _variationMs), LeastAlarmTimeout)
+        : Within(ms + (4 * _variationMs) + 50, LeastTimeout);
+
+    /// <summary>Misses in a row that are an outage.</summary>
+    internal int FailsToDown
+    {
+        get
+        {
+            // The run of misses that is to be judged does not count as the line's habit.
+            double loss = LossBefore(_misses);
+            int unlikely = loss is <= 0 or >= 1 ? 0 : (int)Math.Ceiling(Math.Log(ByChance) / Math.Log(loss));
+            return Math.Max(config.Fails, Math.Min(unlikely, MostFails));
+        }
+    }
+
+    /// <summary>Probes are being missed, or were never answered: another way of asking is worth trying.</summary>
+    internal bool Struggling => _state == LinkState.Down || _misses >= Math.Max(1, config.Fails - 1) || _alarm;
+
+    /// <summary>The VPS is known not to answer.</summary>
+    internal bool IsDown => _decided && _state == LinkState.Down;
+
+    internal bool IsUp => _decided && _state != LinkState.Down;
+
+    internal bool IsAlarmed => _alarm;
+
+    // What carries is not taken out of use before it is shown not to answer: a start would interrupt everything.
+    internal PathHealth Health => new(
+        _decided ? _state : LinkState.Up,
+        _decided ? _reason : Waiting,
+        _smoothedMs is { } ms ? Math.Round(ms, 2) : null,
+        _known == 0 ? null : (double)BitOperations.PopCount(_history) / _known,
+        !_decided)
+    {
+        JitterMs = _samples > 1 ? Math.Round(_variationMs, 2) : null,
+        Impaired = _impaired && _state == LinkState.Degraded,
+    };
+
+    /// <summary>An answer, however late.</summary>
+    internal void Answered(TimeSpan roundTrip)
+    {
+        double ms = roundTrip.TotalMilliseconds;
+        if (_smoothedMs is { } smoothed && roundTrip <= AnswerTime)
+        {
+            _variationMs += (Math.Abs(smoothed - ms) - _variationMs) / 4;
+            _smoothedMs = smoothed + ((ms - smoothed) / 8);
+        }
+        else
+        {
+            // The first, or one that nobody expected any more: the line is another one now.
+            _variationMs = _smoothedMs is null ? ms / 2 : ms / 4;
+            _smoothedMs = ms;
+        }
+
+        _samples++;
+        _alarm = false;
+        Remember(lost: false);
+        _misses = 0;
+        _answers++;
+        if (_state != LinkState.Down || _answers >= config.Successes)
+        {
+            _decided = true;
+            Judge();
+        }
+    }
+
+    /// <param name="trafficArrives">The peer acknowledged or sent new payload over this WAN since the probe left: the path lives, whatever became of the probe.</param>
+    /// <param name="reason">What went wrong, for people.</param>
+    internal void Missed(bool trafficArrives, string reason)
+    {
+        Remember(lost: true);
+        _answers = 0;
+        _misses++;
+        if (_state == LinkState.Down)
+        {
+            _decided |= _misses >= config.Fails;
+            _reason = reason;
+        }
+        else if (_misses >= FailsToDown)
+        {
+            if (trafficArrives)
+            {
+                _state = LinkState.Degraded;
+                _reason = "probes are lost, traffic arrives";
+            }
+            else
+            {
+                (_state, _reason, _alarm, _impaired) = (LinkState.Down, reason, false, false);
+            }
+        }
+    }
+
+    /// <summary>Traffic that went on has stopped, or what was sent is not acknowledged. A sign, not a proof: answers decide.</summary>
+    internal void FellSilent() => _alarm |= IsUp;
+
+    /// <summary>Payload moves again.</summary>
+    internal void Moves() => _alarm = false;
+
+    private void Judge()
+    {
+        var marks = config.Marks;
+        double part = _impaired ? ClearPart : 1;
+        double loss = LossBefore(0);
+        string? over =
+            marks.LossRatio is { } l && loss >= l * part ? string.Create(CultureInfo.InvariantCulture, $"loses more than {l * 100:0.#} % of the probes")
+            : marks.Latency is { } t && _smoothedMs >= t.TotalMilliseconds * part ? string.Create(CultureInfo.InvariantCulture, $"answers take longer than {t.TotalMilliseconds:0} ms")
+            : marks.Jitter is { } j && _samples > 1 && _variationMs >= j.TotalMilliseconds * part ? string.Create(CultureInfo.InvariantCulture, $"answers vary by more than {j.TotalMilliseconds:0} ms")
+            : null;
+        _impaired = over is not null;
+        _state = _impaired ? LinkState.Degraded : LinkState.Up;
+        _reason = over;
+    }
+
+    /// <summary>The loss ratio without the latest <paramref name="skipped"/> probes; 0 while it says nothing.</summary>
+    private double LossBefore(int skipped)
+    {
+        if (skipped >= _known)
+        {
+            return 0;
+        }
+
+        int lost = BitOperations.PopCount(_history >> skipped);
+        int known = _known - skipped;
+        return known < ProbesForLoss && lost < LossesThatTell ? 0 : (double)lost / known;
+    }
+
+    private static TimeSpan Within(double ms, TimeSpan least) =>
+        TimeSpan.FromMilliseconds(Math.Clamp(ms, least.TotalMilliseconds, MostTimeout.TotalMilliseconds));
+
+    // The latest 64 probes, a bit each. An outage's misses are no loss ratio of the line that came back.
+    private void Remember(bool lost)
+    {
+        if (!lost && _state == LinkState.Down)
+        {
+            int run = Math.Min(_misses, _known);
+            _history = run >= History ? 0 : _history >> run;
+            _known -= run;
+        }
+
+        _history = (_history << 1) | (lost ? 1UL : 0);
+        _known = Math.Min(_known + 1, History);
+    }
+}

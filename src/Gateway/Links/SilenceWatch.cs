@@ -1,0 +1,79 @@
+namespace Aggregator.Gateway.Links;
+
+/// <summary>
+/// Tells from the progress of one WAN's connections when its traffic has fallen silent. Knows no socket: it is told what each look saw. One user.
+/// </summary>
+internal sealed class SilenceWatch
+{
+    /// <summary>
+    /// Traffic that goes on has something to show in any such time: sixteen packets at 1 Mbit/s, and more than the time in which a radio line
+    /// gathers what it sends.
+    /// </summary>
+    internal static readonly TimeSpan LeastSilence = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>On a long path a window is sent in one go, and then nothing comes for a round trip.</summary>
+    private const double RoundTrips = 1.5;
+
+    private static readonly TimeSpan MostSilence = TimeSpan.FromMilliseconds(600);
+
+    /// <summary>Less in half a second is no traffic that has to go on: it may just be over.</summary>
+    private const long BusyBytes = 16 * 1024;
+
+    private static readonly TimeSpan BusyWithin = TimeSpan.FromMilliseconds(500);
+
+    private TimeSpan? _lastProgress;
+    private TimeSpan _windowBegan;
+    private TimeSpan _lastTold;
+    private long _windowBytes;
+    private long _bytesBefore;
+    private bool _told;
+
+    /// <param name="now">Of a clock that only goes forward.</param>
+    /// <param name="progressBytes">Acknowledged or received anew since the last look.</param>
+    /// <param name="unacknowledged">Something that was sent waits for an acknowledgement.</param>
+    /// <param name="rtt">The least of the connections'; null: not known.</param>
+    /// <returns>What is to be told now; null: nothing new.</returns>
+    internal TrafficSign? Look(TimeSpan now, long progressBytes, bool unacknowledged, TimeSpan? rtt)
+    {
+        if (now - _windowBegan >= BusyWithin)
+        {
+            (_bytesBefore, _windowBytes, _windowBegan) = (_windowBytes, 0, now);
+        }
+
+        _windowBytes += progressBytes;
+        if (progressBytes > 0)
+        {
+            _lastProgress = now;
+            bool was = _told;
+            _told = false;
+            if (was || now - _lastTold >= LeastSilence)
+            {
+                _lastTold = now;
+                return TrafficSign.Moves;
+            }
+
+            return null;
+        }
+
+        bool expected = unacknowledged || _windowBytes + _bytesBefore >= BusyBytes;
+        if (_told || !expected || _lastProgress is not { } last || now - last < Patience(rtt))
+        {
+            if (_lastProgress is null && unacknowledged)
+            {
+                // The first that is sent has the same time.
+                _lastProgress = now;
+            }
+
+            return null;
+        }
+
+        _told = true;
+        return TrafficSign.Silent;
+    }
+
+    private static TimeSpan Patience(TimeSpan? rtt)
+    {
+        var wanted = (rtt ?? TimeSpan.Zero) * RoundTrips;
+        return wanted < LeastSilence ? LeastSilence : wanted > MostSilence ? MostSilence : wanted;
+    }
+}

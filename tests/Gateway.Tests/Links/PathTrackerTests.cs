@@ -1,0 +1,233 @@
+using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Links;
+using Shouldly;
+using Xunit;
+
+namespace Aggregator.Gateway.Tests.Links;
+
+public sealed class PathTrackerTests
+{
+    private readonly PathTracker _tracker = new(ProbeConfig.Default);
+
+    [Fact]
+    public void Two_answers_bring_it_up_and_the_second_is_asked_for_at_once()
+    {
+        _tracker.Health.ShouldBe(new PathHealth(LinkState.Up, PathTracker.Waiting, null, null, Checking: true));
+        Answer(20);
+        _tracker.Health.Checking.ShouldBeTrue();
+        _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(100);
+        Answer(20);
+        _tracker.Health.ShouldBe(new PathHealth(LinkState.Up, null, 20, 0, Checking: false) { JitterMs = 7.5 });
+        _tracker.Interval.ShouldBe(TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public void Three_misses_bring_it_down_and_two_answers_back()
+    {
+        Up();
+        Miss();
+        Miss();
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+        _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(300);
+        Miss();
+        _tracker.Health.State.ShouldBe(LinkState.Down);
+        _tracker.Health.Reason.ShouldBe("no answer");
+        _tracker.Health.Checking.ShouldBeFalse();
+        _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(300);
+
+        Answer(20);
+        Miss();
+        Answer(20);
+        _tracker.Health.State.ShouldBe(LinkState.Down);
+        Answer(20);
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+    }
+
+    [Fact]
+    public void A_path_that_never_answered_is_decided_after_three_misses()
+    {
+        Miss();
+        Miss();
+        _tracker.Health.Checking.ShouldBeTrue();
+        _tracker.Health.State.ShouldBe(LinkState.Up, "what carries is used until it is shown not to answer");
+        Miss();
+        _tracker.Health.Checking.ShouldBeFalse();
+        _tracker.Health.State.ShouldBe(LinkState.Down);
+    }
+
+    [Fact]
+    public void Traffic_that_arrives_keeps_it_alive_until_that_ends_too()
+    {
+        Up();
+        for (int i = 0; i < 10; i++)
+        {
+            Miss(traffic: true);
+        }
+
+        _tracker.Health.State.ShouldBe(LinkState.Degraded);
+        Miss();
+        _tracker.Health.State.ShouldBe(LinkState.Down);
+    }
+
+    [Fact]
+    public void Steady_losses_degrade_it_and_an_outage_does_not_count_against_what_came_back()
+    {
+        Up();
+        for (int i = 0; i < 30; i++)
+        {
+            Miss();
+            Answer(20);
+            Answer(20);
+            Answer(20);
+            Answer(20);
+        }
+
+        _tracker.Health.State.ShouldBe(LinkState.Degraded);
+        _tracker.Health.LossRatio!.Value.ShouldBe(0.2, 0.02);
+
+        for (int i = 0; i < 200; i++)
+        {
+            Miss();
+        }
+
+        Up();
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+        _tracker.Health.LossRatio.ShouldBe(0);
+    }
+
+    [Fact]
+    public void The_answer_time_follows_the_round_trip_within_bounds()
+    {
+        _tracker.AnswerTime.ShouldBe(TimeSpan.FromSeconds(1));
+        for (int i = 0; i < 50; i++)
+        {
+            Answer(600);
+        }
+
+        _tracker.AnswerTime.TotalMilliseconds.ShouldBeInRange(650, 1000);
+        for (int i = 0; i < 100; i++)
+        {
+            Answer(1);
+        }
+
+        _tracker.AnswerTime.ShouldBe(TimeSpan.FromMilliseconds(200));
+        for (int i = 0; i < 100; i++)
+        {
+            Answer(9000);
+        }
+
+        _tracker.AnswerTime.ShouldBe(TimeSpan.FromSeconds(6));
+    }
+
+    [Fact]
+    public void Answers_that_suddenly_take_seconds_are_waited_for_from_the_first_late_one_on_and_degrade_it()
+    {
+        Up();
+        Answer(4000);
+        _tracker.AnswerTime.TotalMilliseconds.ShouldBeGreaterThan(4000);
+        _tracker.Health.ShouldSatisfyAllConditions(
+            h => h.State.ShouldBe(LinkState.Degraded),
+            h => h.Impaired.ShouldBeTrue(),
+            h => h.Reason.ShouldBe("answers take longer than 1000 ms"));
+
+        // Below the mark it is still degraded, below half of it it is well.
+        Until(900);
+        _tracker.Health.State.ShouldBe(LinkState.Degraded);
+        Until(200);
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+
+        void Until(double ms)
+        {
+            for (int i = 0; i < 40; i++)
+            {
+                Answer(ms);
+            }
+        }
+    }
+
+    [Fact]
+    public void Traffic_that_falls_silent_hurries_everything_and_an_answer_clears_it()
+    {
+        _tracker.FellSilent();
+        _tracker.IsAlarmed.ShouldBeFalse("nothing is known yet that could be lost");
+        for (int i = 0; i < 30; i++)
+        {
+            Answer(20);
+        }
+
+        _tracker.FellSilent();
+        _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(50);
+        _tracker.AnswerTime.TotalMilliseconds.ShouldBeLessThanOrEqualTo(110);
+        Answer(20);
+        _tracker.IsAlarmed.ShouldBeFalse();
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+
+        _tracker.FellSilent();
+        Miss();
+        Miss();
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+        Miss();
+        _tracker.Health.State.ShouldBe(LinkState.Down);
+        _tracker.IsAlarmed.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_line_that_loses_half_of_everything_is_degraded_and_not_taken_for_dead()
+    {
+        var random = new Random(1);
+        Up();
+        int downs = 0;
+        for (int i = 0; i < 400; i++)
+        {
+            bool was = _tracker.IsDown;
+            if (random.NextDouble() < 0.5)
+            {
+                Miss();
+            }
+            else
+            {
+                Answer(20);
+            }
+
+            downs += !was && _tracker.IsDown ? 1 : 0;
+        }
+
+        // Once before its habit is known, and rarely after.
+        downs.ShouldBeLessThanOrEqualTo(3);
+        _tracker.FailsToDown.ShouldBeInRange(6, 9);
+        for (int i = 0; i < 9; i++)
+        {
+            Miss();
+        }
+
+        _tracker.IsDown.ShouldBeTrue("an outage is one all the same");
+    }
+
+    [Fact]
+    public void Marks_can_be_switched_off_and_set()
+    {
+        var tracker = new PathTracker(new ProbeConfig { Fails = 5, Successes = 1, Marks = new LinkMarks { LossRatio = null, Latency = null, Jitter = TimeSpan.FromMilliseconds(10) } });
+        tracker.Answered(TimeSpan.FromSeconds(3));
+        tracker.Health.State.ShouldBe(LinkState.Up);
+        tracker.Answered(TimeSpan.FromSeconds(3.5));
+        tracker.Health.Reason.ShouldBe("answers vary by more than 10 ms");
+        for (int i = 0; i < 4; i++)
+        {
+            tracker.Missed(trafficArrives: false, "no answer");
+        }
+
+        tracker.IsDown.ShouldBeFalse();
+        tracker.Missed(trafficArrives: false, "no answer");
+        tracker.IsDown.ShouldBeTrue();
+    }
+
+    private void Up()
+    {
+        Answer(20);
+        Answer(20);
+    }
+
+    private void Answer(double ms) => _tracker.Answered(TimeSpan.FromMilliseconds(ms));
+
+    private void Miss(bool traffic = false) => _tracker.Missed(traffic, "no answer");
+}

@@ -1,0 +1,61 @@
+using Aggregator.Gateway.Links;
+using Shouldly;
+using Xunit;
+
+namespace Aggregator.Gateway.Tests.Links;
+
+public sealed class SilenceWatchTests
+{
+    private static readonly TimeSpan Rtt = TimeSpan.FromMilliseconds(20);
+
+    private readonly SilenceWatch _watch = new();
+    private TimeSpan _now;
+
+    [Fact]
+    public void A_busy_download_that_stops_is_silent_once_and_soon()
+    {
+        Busy();
+        Signs(4, 0).ShouldBe([TrafficSign.Silent]);
+        Signs(40, 0).ShouldBeEmpty();
+        Look(5000).ShouldBe(TrafficSign.Moves);
+    }
+
+    [Fact]
+    public void Unacknowledged_bytes_are_waited_for_however_few()
+    {
+        Signs(10, 0).ShouldBeEmpty();
+        Signs(6, 0, unacknowledged: true).ShouldBe([TrafficSign.Silent]);
+    }
+
+    [Fact]
+    public void A_trickle_may_end_and_an_idle_line_is_no_silent_one()
+    {
+        Look(100);
+        Signs(100, 0).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_long_path_is_given_its_round_trip()
+    {
+        Busy();
+        Signs(8, 0, rtt: TimeSpan.FromMilliseconds(300)).ShouldBeEmpty();
+        Signs(3, 0, rtt: TimeSpan.FromMilliseconds(300)).ShouldBe([TrafficSign.Silent]);
+    }
+
+    private void Busy()
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            Look(5000);
+        }
+    }
+
+    private TrafficSign? Look(long bytes, bool unacknowledged = false, TimeSpan? rtt = null)
+    {
+        _now += TimeSpan.FromMilliseconds(50);
+        return _watch.Look(_now, bytes, unacknowledged, rtt ?? Rtt);
+    }
+
+    private List<TrafficSign> Signs(int looks, long bytes, bool unacknowledged = false, TimeSpan? rtt = null) =>
+        [.. Enumerable.Range(0, looks).Select(_ => Look(bytes, unacknowledged, rtt)).OfType<TrafficSign>()];
+}
