@@ -92,7 +92,7 @@ internal sealed class TrunkLaneDialer(
                 var look = new SocketLaneMeter(socket);
                 look.TryRead(out _);
                 TrunkLane lane = ticket.Session.AddLane(new LaneTransport(
-                    offer.LaneId, link, role, stream, new SocketLaneMeter(socket, new LaneCongestion(socket, time))));
+                    offer.LaneId, link, role, stream, new SocketLaneMeter(socket), new LaneCongestion(socket, time, offer.LaneId)));
                 return new LiveLane(lane, look, socket, path, vps, encrypted);
             case LaneAnswerStatus.Accepted:
             case LaneAnswerStatus.UnknownSession:

@@ -41,6 +41,13 @@ internal static class CongestionChoice
         }
     }
 
+    /// <summary>As <see cref="Carry"/>, for a connection that may have BBR already: begun anew it believes nothing that it saw.</summary>
+    internal static void Renew(Socket socket)
+    {
+        Wait(socket);
+        Carry(socket);
+    }
+
     /// <summary>A new connection to a neighbour (a client of the LAN, a server beside the VPS), which has the host's default.</summary>
     internal static void Suit(Socket socket)
     {

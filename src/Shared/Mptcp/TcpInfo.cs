@@ -53,6 +53,9 @@ internal readonly struct TcpInfo
 
     internal uint LostSegments => _raw.tcpi_lost;
 
+    /// <summary>What is on the way at this moment: neither acknowledged, selectively too, nor held for lost (tcp_packets_in_flight, include/net/tcp.h).</summary>
+    internal uint PipeSegments => (uint)Math.Max(0, (long)_raw.tcpi_unacked - _raw.tcpi_sacked - _raw.tcpi_lost + _raw.tcpi_retrans);
+
     /// <summary>Of the current timeout, in a row; 0 when the path answers.</summary>
     internal byte TimeoutsInARow => _raw.tcpi_retransmits;
 

@@ -12,6 +12,11 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
 
     internal LaneEstimate Estimate { get; } = new();
 
+    internal LaneWindow Window { get; } = new();
+
+    /// <summary>At the last look it had all that it can take, and more waits. Read by the write loop without the lock.</summary>
+    internal bool IsFull { get; set; }
+
     internal FrameParser Parser { get; } = parser;
 
     internal bool IsGone { get; set; }

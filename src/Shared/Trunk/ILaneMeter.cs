@@ -21,11 +21,17 @@ internal readonly record struct LaneReading
     /// <summary>On the wire and not acknowledged (segments × segment size is near enough).</summary>
     internal long InFlightBytes { get; init; }
 
+    /// <summary>Of these what is on the way still: without what was acknowledged selectively or is held for lost.</summary>
+    internal long PipeBytes { get; init; }
+
     /// <summary>Smoothed; zero: none measured yet.</summary>
     internal TimeSpan Rtt { get; init; }
 
     /// <summary>The lowest of the kernel's window; null: none measured yet.</summary>
     internal TimeSpan? MinRtt { get; init; }
+
+    /// <summary>How far round trips lie from the smoothed one (tcpi_rttvar).</summary>
+    internal TimeSpan RttVariation { get; init; }
 
     /// <summary>tcpi_delivery_rate; 0: none measured yet.</summary>
     internal long DeliveryRateBytesPerSecond { get; init; }

@@ -4,49 +4,64 @@ using Aggregator.Mptcp;
 namespace Aggregator.Trunk;
 
 /// <summary>
-/// Which congestion control a lane has at a moment: BBR, begun anew, when bulk begins; cubic while there is little to do. MPTCP hands bytes to its
-/// subflows without telling TCP when it has run out of them (tcp_rate_check_app_limited has no caller in net/mptcp), so BBR takes what a lane of small
-/// requests moves for all that its path gives, and would climb from there by a quarter in eight round trips.
+/// Which congestion control a lane has at a moment: BBR, begun anew, while it has all the bytes that it can take; cubic otherwise. MPTCP hands bytes to
+/// its subflows without telling TCP when it has run out of them (tcp_rate_check_app_limited has no caller in net/mptcp), so BBR takes what a lane
+/// of small requests moves for all that its path gives, and would climb from there by a quarter in eight round trips. Cubic keeps its window meanwhile
+/// (with net.ipv4.tcp_slow_start_after_idle=0), and BBR begins from it.
 /// </summary>
-internal sealed class LaneCongestion(Socket socket, TimeProvider time)
+/// <param name="lane">Its number: lanes begin anew apart from each other.</param>
+internal sealed class LaneCongestion(Socket socket, TimeProvider time, uint lane)
 {
-    /// <summary>More than so much acknowledged in a <see cref="Step"/> is bulk: 1.3 Mbit/s, which the slowest line has.</summary>
-    private const long BulkBytes = 16 * 1024;
+    /// <summary>BBR forgets what it had seen after ten round trips (bbr_bw_rtts); before half of that a gap does no harm.</summary>
+    private const double RestRtts = 4;
 
-    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MinRest = TimeSpan.FromMilliseconds(60);
 
-    /// <summary>Without bulk for so long a lane waits again. Longer than a satellite takes to begin.</summary>
-    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
+    /// <summary>
+    /// Ten seconds after its shortest round trip BBR sends next to nothing for 200 ms to see it again (PROBE_RTT, tcp_bbr.c). We keep queues short
+    /// (<see cref="LaneWindow"/>), so there is nothing to see; begun anew before that it goes on at full rate.
+    /// </summary>
+    private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(7.5);
+    private const double RenewalSpread = 0.25;
 
-    private long _stepBegan = time.GetTimestamp();
-    private long _stepFrom;
-    private long _lastBulk;
+    /// <summary>Whole multiples of it, without what is before the point, lie as far apart as can be (the golden ratio).</summary>
+    private const double Apart = 0.618034;
+
+    /// <summary>A path whose round trips have become so much longer than the shortest known is another path: BBR shall look.</summary>
+    private const double ChangedPath = 3;
+
+    private readonly TimeSpan _renewal = Renewal * (1 + (lane * Apart % 1 * RenewalSpread));
+    private long _lastFull;
+    private long _begun;
     private bool _carries;
 
-    /// <summary>To be called with each reading; does something at most once in a <see cref="Step"/>.</summary>
-    internal void Note(long acknowledgedBytes)
+    /// <summary>To be called after each look at what the lane could take.</summary>
+    /// <param name="isFull">It has all that it can take, and more waits.</param>
+    internal void Note(bool isFull, in LaneReading reading)
     {
         long now = time.GetTimestamp();
-        if (time.GetElapsedTime(_stepBegan, now) < Step)
+        if (isFull)
         {
-            return;
-        }
-
-        bool bulk = acknowledgedBytes - _stepFrom >= BulkBytes;
-        (_stepBegan, _stepFrom) = (now, acknowledgedBytes);
-        if (bulk)
-        {
-            _lastBulk = now;
-            if (!_carries)
+            _lastFull = now;
+            if (!_carries || (time.GetElapsedTime(_begun, now) > _renewal && !IsChanged(reading)))
             {
                 _carries = true;
-                CongestionChoice.Carry(socket);
+                _begun = now;
+                CongestionChoice.Renew(socket);
             }
         }
-        else if (_carries && time.GetElapsedTime(_lastBulk, now) >= Rest)
+        else if (_carries && time.GetElapsedTime(_lastFull, now) > Rest(reading))
         {
             _carries = false;
             CongestionChoice.Wait(socket);
         }
     }
+
+    private static TimeSpan Rest(in LaneReading reading)
+    {
+        TimeSpan rest = reading.Rtt * RestRtts;
+        return rest > MinRest ? rest : MinRest;
+    }
+
+    private static bool IsChanged(in LaneReading reading) => reading.MinRtt is { } least && reading.Rtt > least * ChangedPath;
 }

@@ -18,6 +18,9 @@ internal sealed class LaneGuard
     /// <summary>The total without it, measured right after.</summary>
     internal double? WithoutBytesPerSecond { get; set; }
 
+    /// <summary>Periods on end in which most of what it carried went again.</summary>
+    internal int SuspectPeriods { get; set; }
+
     internal long SentAtStart { get; set; }
 
     internal long ResentAtStart { get; set; }

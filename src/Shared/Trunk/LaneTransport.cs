@@ -8,4 +8,5 @@ namespace Aggregator.Trunk;
 /// <param name="Role">As in its hello.</param>
 /// <param name="Stream">The session owns it from <see cref="TrunkSession.AddLane"/> on.</param>
 /// <param name="Meter">Of the same connection.</param>
-internal sealed record LaneTransport(uint Id, string Link, LaneRole Role, IByteStream Stream, ILaneMeter Meter);
+/// <param name="Congestion">Likewise; null: its congestion control is left as it is.</param>
+internal sealed record LaneTransport(uint Id, string Link, LaneRole Role, IByteStream Stream, ILaneMeter Meter, LaneCongestion? Congestion = null);

@@ -16,7 +16,6 @@ internal sealed class SocketLaneMeter : ILaneMeter
     private const int MostSubflows = 9;
 
     private readonly Socket _socket;
-    private readonly LaneCongestion? _steer;
     private readonly SubflowAddress _local;
     private readonly SubflowAddress _remote;
     private readonly MptcpSubflow[] _subflows = new MptcpSubflow[MostSubflows];
@@ -27,11 +26,9 @@ internal sealed class SocketLaneMeter : ILaneMeter
     private volatile bool _hasLostOwnPath;
     private volatile int _backups;
 
-    /// <param name="steer">The lane's own: its readings also choose its congestion control.</param>
-    internal SocketLaneMeter(Socket socket, LaneCongestion? steer = null)
+    internal SocketLaneMeter(Socket socket)
     {
         _socket = socket;
-        _steer = steer;
         _local = socket.LocalEndPoint is IPEndPoint local ? SubflowAddress.From(local) : default;
         _remote = socket.RemoteEndPoint is IPEndPoint remote ? SubflowAddress.From(remote) : default;
     }
@@ -59,7 +56,6 @@ internal sealed class SocketLaneMeter : ILaneMeter
                 if (errno == 0 && !sample.Connection.FellBack)
                 {
                     reading = Read(in sample);
-                    _steer?.Note(reading.AcknowledgedBytes);
                     return true;
                 }
 
@@ -80,7 +76,6 @@ internal sealed class SocketLaneMeter : ILaneMeter
             }
 
             reading = Of(in tcp);
-            _steer?.Note(reading.AcknowledgedBytes);
             return true;
         }
         catch (ObjectDisposedException)
@@ -137,7 +132,9 @@ internal sealed class SocketLaneMeter : ILaneMeter
     {
         UnsentBytes = tcp.NotSentBytes,
         InFlightBytes = (long)tcp.UnacknowledgedSegments * tcp.SegmentBytes,
+        PipeBytes = (long)tcp.PipeSegments * tcp.SegmentBytes,
         Rtt = tcp.Rtt,
+        RttVariation = tcp.RttVariation,
         MinRtt = tcp.MinRtt,
         DeliveryRateBytesPerSecond = (long)tcp.DeliveryRateBytesPerSecond,
         PacingRateBytesPerSecond = (long)Math.Min(tcp.PacingRateBytesPerSecond ?? 0, long.MaxValue),

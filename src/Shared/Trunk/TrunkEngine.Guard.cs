@@ -1,8 +1,9 @@
 namespace Aggregator.Trunk;
 
 /// <content>
-/// The guard: a lane most of whose frames have to go again on others takes more of the total than it gives. It is held back for a trial; if the total
-/// is no lower without it, it stays out for a while, longer each time, and is tried again; else it takes part and is left alone for as long.
+/// The guard: a lane most of whose frames have to go again on others takes more of the total than it gives. It is held back for a trial, then let in
+/// again; if the total was higher without it than before and after, it stays out for a while, longer each time, and is tried again; else it takes
+/// part and is left alone for as long. Before and after, because a total that rises by itself (a start) would speak against whoever is out meanwhile.
 /// Only periods in which there was always something to send count.
 /// </summary>
 internal sealed partial class TrunkEngine
@@ -13,8 +14,13 @@ internal sealed partial class TrunkEngine
     /// <summary>The part of a lane's bytes that went again, above which it is suspected.</summary>
     private const double SuspectedPart = 0.4;
 
-    /// <summary>The total varies so much by itself.</summary>
-    private const double NoLower = 0.98;
+    /// <summary>
+    /// The total must be so much higher without the lane: it varies by itself, and a lane that adds a twentieth must not be lost to that.
+    /// </summary>
+    private const double Higher = 1.03;
+
+    /// <summary>For so many periods on end: losses of a start, or of a bad moment, are over sooner.</summary>
+    private const int SuspectPeriods = 3;
 
     private const long FirstDemotionUs = 10_000_000;
     private const int MaxDemotionDoublings = 5;
@@ -24,7 +30,8 @@ internal sealed partial class TrunkEngine
     private int _guardTicks;
     private int _guardBusyTicks;
     private EngineLane? _onTrial;
-    private bool _trialSettles;
+    private TrialStep _step;
+    private double _without;
 
     private void TickGuard(long nowUs)
     {
@@ -59,14 +66,7 @@ internal sealed partial class TrunkEngine
         }
         else if (_onTrial is { } lane)
         {
-            if (_trialSettles)
-            {
-                _trialSettles = false;
-            }
-            else
-            {
-                Judge(lane, total, nowUs);
-            }
+            GoOn(lane, total, nowUs);
         }
         else
         {
@@ -101,7 +101,8 @@ internal sealed partial class TrunkEngine
             choices++;
             double sent = lane.SentPayloadBytes - lane.Guard.SentAtStart;
             double part = sent > 0 ? (lane.ResentBytes - lane.Guard.ResentAtStart) / sent : 0;
-            if (lane != _best && nowUs > lane.Guard.SpareUntilUs && part > worstPart)
+            lane.Guard.SuspectPeriods = part > SuspectedPart ? lane.Guard.SuspectPeriods + 1 : 0;
+            if (lane != _best && nowUs > lane.Guard.SpareUntilUs && part > worstPart && lane.Guard.SuspectPeriods >= SuspectPeriods)
             {
                 (worst, worstPart) = (lane, part);
             }
@@ -113,17 +114,48 @@ internal sealed partial class TrunkEngine
             worst.Guard.WithoutBytesPerSecond = null;
             worst.Guard.DemotedUntilUs = nowUs + BackOffUs(worst);
             _onTrial = worst;
-            _trialSettles = true;
+            _step = TrialStep.Leaves;
             Rank(nowUs);
         }
     }
 
-    private void Judge(EngineLane lane, double total, long nowUs)
+    /// <summary>One period after the other: out, measured, in again, measured.</summary>
+    private void GoOn(EngineLane lane, double total, long nowUs)
+    {
+        switch (_step)
+        {
+            case TrialStep.Leaves:
+                _step = TrialStep.Without;
+                break;
+            case TrialStep.Without:
+                _without = total;
+                if (total < Higher * lane.Guard.WithBytesPerSecond)
+                {
+                    Judge(lane, isHarmful: false, nowUs);
+                    break;
+                }
+
+                lane.Guard.DemotedUntilUs = null;
+                _step = TrialStep.Returns;
+                Rank(nowUs);
+                WakeAll();
+                break;
+            case TrialStep.Returns:
+                _step = TrialStep.With;
+                break;
+            default:
+                lane.Guard.WithBytesPerSecond = Math.Max(total, lane.Guard.WithBytesPerSecond ?? 0);
+                Judge(lane, _without >= Higher * lane.Guard.WithBytesPerSecond, nowUs);
+                break;
+        }
+    }
+
+    private void Judge(EngineLane lane, bool isHarmful, long nowUs)
     {
         _onTrial = null;
         var guard = lane.Guard;
-        guard.WithoutBytesPerSecond = total;
-        if (total >= NoLower * guard.WithBytesPerSecond)
+        guard.WithoutBytesPerSecond = _without;
+        if (isHarmful)
         {
             guard.DemotedUntilUs = nowUs + BackOffUs(lane);
             guard.Demotions++;
@@ -138,6 +170,15 @@ internal sealed partial class TrunkEngine
 
         _events.LaneGuarded(lane);
         Rank(nowUs);
+    }
+
+    private enum TrialStep
+    {
+        /// <summary>What it still had under way arrives.</summary>
+        Leaves,
+        Without,
+        Returns,
+        With,
     }
 
     private static long BackOffUs(EngineLane lane) => FirstDemotionUs << Math.Min(lane.Guard.Demotions, MaxDemotionDoublings);

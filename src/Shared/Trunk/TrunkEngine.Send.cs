@@ -82,6 +82,7 @@ internal sealed partial class TrunkEngine
             used += written;
         }
 
+        lane.IsFull = false;
         if (TakesPart(lane) && lane.Sent.Count < MaxQueuedFrames)
         {
             used += FillData(lane, buffer[used..], used, nowUs);
@@ -240,7 +241,8 @@ internal sealed partial class TrunkEngine
         var views = _views.AsSpan(0, _lanes.Count);
         double rate = views[self].RateBytesPerSecond;
         int frame = _scheduler.FrameBytes(rate);
-        long limit = _scheduler.FeedLimitBytes(rate, lane.Estimate.Reading);
+        double limit = Math.Min(
+            _scheduler.FeedLimitBytes(rate, lane.Estimate.Reading), Math.Max(0, lane.Window.Bytes(nowUs) - lane.Estimate.Reading.PipeBytes));
         double queue = lane.Estimate.QueueBytes(nowUs) + before;
         int used = 0;
         bool declined = false;
@@ -286,6 +288,7 @@ internal sealed partial class TrunkEngine
             }
         }
 
+        lane.IsFull = queue + used >= limit && _bulk.Count > 0;
         if (queue + used >= limit)
         {
             double waitUs = (queue + used - (limit / 2.0)) * 1e6 / Math.Max(rate, lane.Estimate.Reading.PacingRateBytesPerSecond);

@@ -137,6 +137,7 @@ internal sealed partial class TrunkEngine
     internal void Read(EngineLane lane, in LaneReading reading, long nowUs)
     {
         lane.Estimate.Read(reading, nowUs);
+        lane.Window.Read(reading, lane.Estimate.RateBytesPerSecond, lane.IsFull, nowUs);
         long heard = Math.Max(lane.Estimate.KernelProgressAtUs, lane.Estimate.HeardAtUs ?? 0);
         bool quiet = reading.InFlightBytes > 0 && nowUs - Math.Max(heard, _resumedAtUs) > QuietAfterUs(lane);
         if (quiet != lane.IsQuiet)

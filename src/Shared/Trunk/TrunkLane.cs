@@ -95,6 +95,11 @@ internal sealed class TrunkLane
                 buffer ??= ArrayPool<byte>.Shared.Rent(BufferBytes);
                 LaneReading? reading = Transport.Meter.TryRead(out var r) ? r : null;
                 int count = Session.Fill(this, reading, buffer.AsSpan(0, BufferBytes));
+                if (reading is { } known)
+                {
+                    Transport.Congestion?.Note(Engine!.IsFull, known);
+                }
+
                 if (count > 0)
                 {
                     await Transport.Stream.WriteAsync(buffer.AsMemory(0, count), CancellationToken.None);

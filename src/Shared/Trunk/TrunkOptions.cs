@@ -10,9 +10,10 @@ internal sealed record TrunkOptions
     internal int MaxStreams { get; init; } = 16_384;
 
     /// <summary>
-    /// How far a peer may send on a stream before anything was read of it, while few streams are open: 200 Mbit/s over 40 ms from the first moment.
+    /// How far a peer may send on a stream before anything was read of it, while few streams are open: lanes that are a third of a second apart find
+    /// their places in it from the first moment, at 200 Mbit/s. It is a promise, not memory.
     /// </summary>
-    internal long FirstWindowBytes { get; init; } = 1024 * 1024;
+    internal long FirstWindowBytes { get; init; } = 8L << 20;
 
     /// <summary>The same when there are more.</summary>
     internal long InitialWindowBytes { get; init; } = 256 * 1024;

@@ -54,6 +54,8 @@ internal static class WantedSettings
             new SysctlSetting(SysctlName.Of("net.mptcp.stale_loss_cnt"), "1"),
             new SysctlSetting(SysctlName.Of("net.ipv4.tcp_rmem"), buffer, SysctlRule.AtLeast),
             new SysctlSetting(SysctlName.Of("net.ipv4.tcp_wmem"), buffer, SysctlRule.AtLeast),
+            // A lane or a pool's connection must not start from the beginning because it waited.
+            new SysctlSetting(SysctlName.Of("net.ipv4.tcp_slow_start_after_idle"), "0"),
         ];
     }
 

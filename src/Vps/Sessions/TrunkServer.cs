@@ -41,7 +41,7 @@ internal sealed class TrunkServer(TrunkRegistry registry, Dialer dialer, RelayBu
                 gateway.Add(look);
                 logger.LaneUp(gateway.Name, offer.LaneId, offer.Link, look.IsMptcp ? "MPTCP" : "plain TCP");
                 lane = session.AddLane(new LaneTransport(
-                    offer.LaneId, offer.Link, offer.Role, stream, new SocketLaneMeter(socket, new LaneCongestion(socket, time))));
+                    offer.LaneId, offer.Link, offer.Role, stream, new SocketLaneMeter(socket), new LaneCongestion(socket, time, offer.LaneId)));
             }
 
             LaneEnd end = await lane.Ended.WaitAsync(stopping);

@@ -21,7 +21,9 @@ internal sealed class TcpMeter(Socket socket) : ILaneMeter
             {
                 UnsentBytes = info.NotSentBytes,
                 InFlightBytes = (long)info.UnacknowledgedSegments * info.SegmentBytes,
+                PipeBytes = (long)info.PipeSegments * info.SegmentBytes,
                 Rtt = info.Rtt,
+                RttVariation = info.RttVariation,
                 MinRtt = info.MinRtt,
                 DeliveryRateBytesPerSecond = (long)info.DeliveryRateBytesPerSecond,
                 PacingRateBytesPerSecond = (long)(info.PacingRateBytesPerSecond ?? 0),

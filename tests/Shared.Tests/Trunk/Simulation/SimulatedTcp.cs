@@ -77,6 +77,7 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
         {
             UnsentBytes = _unsentBytes,
             InFlightBytes = _inFlightBytes,
+            PipeBytes = _inFlightBytes,
             Rtt = TimeSpan.FromMicroseconds(_srtt),
             MinRtt = _minRtt == double.MaxValue ? null : TimeSpan.FromMicroseconds(_minRtt),
             DeliveryRateBytesPerSecond = (long)(_deliveryRate * 1e6),
