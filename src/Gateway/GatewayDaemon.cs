@@ -6,12 +6,14 @@ using Aggregator.Gateway.Api;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Cli;
 using Aggregator.Gateway.Configuration;
+using Aggregator.Gateway.Direct;
 using Aggregator.Gateway.Doctor;
 using Aggregator.Gateway.Ingress;
 using Aggregator.Gateway.Lanes;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
 using Aggregator.Gateway.Policy;
+using Aggregator.Gateway.Roles;
 using Aggregator.Gateway.Speed;
 using Aggregator.Gateway.Status;
 using Aggregator.Host;
@@ -98,10 +100,19 @@ internal static class GatewayDaemon
             : new MptcpCarrier(
                 new LaneDialer(connector, target, identity, node, config.Encrypt, time),
                 host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
+        var book = new LimitsBook(config, loggers.CreateLogger("Aggregator.Gateway.Roles"));
+        host.SetLimits(book.Current);
+        book.Changed += () => host.SetLimits(book.Current);
+        ILogger directLogger = loggers.CreateLogger("Aggregator.Gateway.Direct");
+        await using var direct = new DirectCarrier(host.Links, config.Direct, name => book.Of(name).Weight, time, directLogger);
+        await using var leaving = new DirectSwitch(config.Direct, host.Links, node, () => Carries(carrier), time, directLogger);
+        ICarrier ways = config.Direct.IsPossible ? new WayChoice(carrier, direct, config.Direct, leaving) : carrier;
+        leaving.Changed += () => host.SetDirect(leaving.State.IsDirect);
+        host.SetDirect(leaving.State.IsDirect);
         var ingressLimits = IngressLimits.ForThisProcess(lanes ? 1 : 2);
         await using var flows = new FlowRegistry(time, ingressLimits);
         var context = new IngressContext(
-            carrier, flows, RelayBudget.ForMemory(memory), ingressLimits, time,
+            ways, flows, RelayBudget.ForMemory(memory), ingressLimits, time,
             loggers.CreateLogger("Aggregator.Gateway.Ingress"));
 
         var warnings = new List<Warning>();
@@ -141,6 +152,7 @@ internal static class GatewayDaemon
             app.MapGrpcService<GatewaySpeedService>();
 
             await node.StartAsync(cancellationToken);
+            leaving.Start();
             host.SetTransparent(ingress.TransparentV4, ingress.TransparentV6);
             await app.StartAsync(cancellationToken);
             using var stop = cancellationToken.Register(app.Lifetime.StopApplication);
@@ -172,6 +184,9 @@ internal static class GatewayDaemon
         State = new DaemonState(status.Read(), status.Read, node.SinceContact, traffic.Window()),
         Speed = speed,
     };
+
+    /// <summary>Whether flows are moved at this moment, whatever the control session says.</summary>
+    private static bool Carries(ICarrier carrier) => carrier is TrunkCarrier { Sessions.Current.IsCarrying: true };
 
     /// <summary>The carrier's connections at this moment, for the kernel's figures.</summary>
     private static IEnumerable<Socket> Sockets(ICarrier carrier) => carrier switch

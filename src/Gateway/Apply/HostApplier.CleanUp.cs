@@ -28,6 +28,13 @@ internal sealed partial class HostApplier
             done.Add($"nft delete table inet {HostNumbers.NftTable}");
         }
 
+        (changes, warning) = await _direct.RemoveAsync(cancellationToken);
+        problems.Add(warning);
+        if (changes > 0)
+        {
+            done.Add($"nft delete table inet {HostNumbers.DirectNftTable}");
+        }
+
         await RemoveEndpointsAsync(done, problems, cancellationToken);
         foreach (var family in (AddressFamily[])[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6])
         {

@@ -23,6 +23,7 @@ internal sealed partial class HostApplier : IDisposable
     private readonly HostJournal _journal;
     private readonly HostSysctls _sysctls;
     private readonly NftTable _nft;
+    private readonly NftTable _direct;
     private readonly RouteSocket _routes;
     private readonly MptcpPathManager? _mptcp;
     private readonly ILogger _logger;
@@ -31,7 +32,8 @@ internal sealed partial class HostApplier : IDisposable
     {
         _journal = journal;
         _sysctls = new HostSysctls(journal, files);
-        _nft = new NftTable(journal);
+        _nft = new NftTable(journal, HostNumbers.NftTable, TproxyTable.MarkerChain, "transparent ingress");
+        _direct = new NftTable(journal, HostNumbers.DirectNftTable, DirectTable.MarkerChain, "the direct way for the LAN's packets");
         _routes = routes;
         _mptcp = mptcp;
         _logger = logger;
@@ -78,13 +80,21 @@ internal sealed partial class HostApplier : IDisposable
         }
 
         ForgetGoneEndpoints(desired, actual);
-        var (changes, warning) = await _nft.ApplyAsync(desired.Tproxy, cancellationToken);
+        var (changes, warning) = await _nft.ApplyAsync(desired.Tproxy?.Script(), cancellationToken);
         if (changes > 0)
         {
             done.Add(desired.Tproxy is null ? "nft: table removed" : "nft: table loaded");
         }
 
         problems.Add(warning);
+        (changes, warning) = await _direct.ApplyAsync(desired.Direct?.Script(), cancellationToken);
+        if (changes > 0)
+        {
+            done.Add(desired.Direct is null ? "nft: direct table removed" : "nft: direct table loaded");
+        }
+
+        problems.Add(warning);
+        await EndLostConnectionsAsync(desired, done, problems, cancellationToken);
         foreach (string operation in done)
         {
             _logger.Applied(operation);
@@ -97,6 +107,7 @@ internal sealed partial class HostApplier : IDisposable
     {
         _routes.Dispose();
         _mptcp?.Dispose();
+        _conntrack?.Dispose();
     }
 
     private async Task<ActualState> ReadAsync(CancellationToken cancellationToken)

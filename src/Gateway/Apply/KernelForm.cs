@@ -16,6 +16,7 @@ internal static class KernelForm
         {
             HostRouteKind.Local => RouteInfo.LocalDefault(route.Family, table, HostNumbers.Protocol),
             HostRouteKind.Throw => RouteInfo.Unreachable(route.Destination, table, HostNumbers.Protocol) with { Type = RouteType.Throw },
+            HostRouteKind.Unreachable => RouteInfo.Unreachable(route.Destination, table, HostNumbers.Protocol),
             HostRouteKind.Unicast => RouteInfo.Unicast(route.Destination, route.Gateway, route.Interface, table, HostNumbers.Protocol, onlink: route.OnLink)
                 with { PreferredSource = route.Source },
             _ => throw new InvalidOperationException($"unknown kind {route.Kind}"),
@@ -30,6 +31,7 @@ internal static class KernelForm
             RouteType.Unicast when route.NextHops.IsDefaultOrEmpty => HostRouteKind.Unicast,
             RouteType.Local => HostRouteKind.Local,
             RouteType.Throw => HostRouteKind.Throw,
+            RouteType.Unreachable => HostRouteKind.Unreachable,
             _ => null,
         };
         return kind is null
@@ -39,7 +41,7 @@ internal static class KernelForm
                 route.Destination,
                 kind.Value,
                 // IPv6 shows the loopback for a route without interface.
-                kind == HostRouteKind.Throw ? 0 : route.InterfaceIndex,
+                kind is HostRouteKind.Throw or HostRouteKind.Unreachable ? 0 : route.InterfaceIndex,
                 Gateway: route.Gateway,
                 Source: route.PreferredSource,
                 OnLink: route.Flags.HasFlag(NextHopFlags.Onlink));

@@ -1,3 +1,4 @@
+using System.Net;
 using Aggregator.Flows;
 using Aggregator.Relay;
 
@@ -15,4 +16,9 @@ internal interface ICarrier : IAsyncDisposable
     /// Never throws for an expected failure.
     /// </summary>
     ValueTask<CarriedFlow> OpenAsync(FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken);
+
+    /// <summary>The same, for whom it matters whose flow it is.</summary>
+    /// <param name="client">The client's address; null: not known, or a flow of the daemon's own.</param>
+    ValueTask<CarriedFlow> OpenAsync(IPAddress? client, FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken) =>
+        OpenAsync(target, firstBytes, cancellationToken);
 }

@@ -37,6 +37,11 @@ internal sealed record GatewayConfig
     /// <summary><see cref="ProbeConfig.Http"/>.</summary>
     internal Uri? ProbeHttp => Probe.Http;
 
+    internal DirectConfig Direct { get; init; } = new();
+
+    /// <summary>A directory of programs that are run at every event. Null: none.</summary>
+    internal string? Hooks { get; init; }
+
     internal string State { get; init; } = "/var/lib/aggregator-gateway";
 
     internal string Api { get; init; } = "/run/aggregator/gateway.sock";
@@ -45,7 +50,10 @@ internal sealed record GatewayConfig
 /// <param name="Interface">The kernel's name.</param>
 /// <param name="Name">What people call it; the interface's name unless given.</param>
 /// <param name="Gateway">The next hop, where it should not be taken from the interface's default route.</param>
-internal sealed record WanConfig(string Interface, string Name, LinkRole Role, IPAddress? Gateway);
+internal sealed record WanConfig(string Interface, string Name, LinkRole Role, IPAddress? Gateway)
+{
+    internal LinkLimits Limits { get; init; } = LinkLimits.None;
+}
 
 internal enum LinkRole
 {

@@ -39,6 +39,8 @@ internal static class GatewayConfigFile
             Encrypt = reader.Value("cipher", text => Values.OneOf(text, "tls", "none")) is null or "tls",
             Dashboard = reader.Value("dashboard", Values.EndPoint),
             Probe = ProbeConfigReader.Read(reader),
+            Direct = ReadDirect(reader),
+            Hooks = reader.Value("hooks", Values.AbsolutePath),
             State = reader.Value("state", Values.AbsolutePath) ?? defaults.State,
             Api = reader.Value("api", Values.UnixSocketPath) ?? defaults.Api,
         };
@@ -48,11 +50,31 @@ internal static class GatewayConfigFile
         return errors.Count == 0 ? new Loaded<GatewayConfig>(config) : new Loaded<GatewayConfig>(errors);
     }
 
+    private static DirectConfig ReadDirect(MapReader root)
+    {
+        bool fallback = root.Value("fallback", text => Values.OneOf(text, "direct", "block")) == "direct";
+        if (root.Map("direct", "{sticky: 10m}") is not { } reader)
+        {
+            return new DirectConfig { IsFallback = fallback };
+        }
+
+        var direct = new DirectConfig
+        {
+            IsFallback = fallback,
+            Always = reader.Flag("always") ?? false,
+            To = reader.List("to", "[203.0.113.0/24]", Values.Network) ?? [],
+            Sticky = reader.ValueOf("sticky", Durations.Parse),
+        };
+        reader.Finish();
+        return direct;
+    }
+
     private static WanConfig? ReadWan(MapReader reader)
     {
         string? name = reader.Value("name", Values.Name);
         var role = reader.ValueOf("role", ReadRole) ?? LinkRole.Active;
         var gateway = reader.Value("gateway", Values.Address);
+        var limits = LinkLimitsReader.Read(reader);
         if (!reader.Has("interface"))
         {
             reader.Value("interface", Values.InterfaceName);
@@ -61,10 +83,10 @@ internal static class GatewayConfigFile
         }
 
         string? device = reader.Value("interface", Values.InterfaceName);
-        return device is null ? null : new WanConfig(device, name ?? device, role, gateway);
+        return device is null ? null : new WanConfig(device, name ?? device, role, gateway) { Limits = limits };
     }
 
-    private static Parsed<LinkRole> ReadRole(string text) => Values.OneOf(text, "active", "backup", "off") switch
+    internal static Parsed<LinkRole> ReadRole(string text) => Values.OneOf(text, "active", "backup", "off") switch
     {
         { Problem: { } problem } => Parsed<LinkRole>.Not(problem),
         { Value: "active" } => Parsed<LinkRole>.Of(LinkRole.Active),

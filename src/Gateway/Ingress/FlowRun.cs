@@ -16,7 +16,7 @@ internal static class FlowRun
         Func<OpenReply, ValueTask> answer)
     {
         using FlowRegistry.Flow flow = context.Flows.Begin(ingress);
-        CarriedFlow? carried = await OpenAsync(context, flow, client, target, ahead.Unread);
+        CarriedFlow? carried = await OpenAsync(context, flow, client, remote, target, ahead.Unread);
         ahead.Dispose();
         if (carried is null)
         {
@@ -63,7 +63,7 @@ internal static class FlowRun
         IngressContext context, string ingress, IByteStream client, EndPoint? remote, FlowTarget target, HandshakeBuffer ahead)
     {
         using FlowRegistry.Flow flow = context.Flows.Begin(ingress);
-        CarriedFlow? carried = await OpenAsync(context, flow, client, target, ahead.Unread);
+        CarriedFlow? carried = await OpenAsync(context, flow, client, remote, target, ahead.Unread);
         ahead.Dispose();
         if (carried?.Stream is not { } upstream)
         {
@@ -94,7 +94,7 @@ internal static class FlowRun
 
     /// <summary>Null: all flows are being ended.</summary>
     private static async ValueTask<CarriedFlow?> OpenAsync(
-        IngressContext context, FlowRegistry.Flow flow, IByteStream client, FlowTarget target, ReadOnlyMemory<byte> firstBytes)
+        IngressContext context, FlowRegistry.Flow flow, IByteStream client, EndPoint? remote, FlowTarget target, ReadOnlyMemory<byte> firstBytes)
     {
         if (context.Budget.RefusesFlows)
         {
@@ -102,7 +102,7 @@ internal static class FlowRun
         }
         try
         {
-            CarriedFlow carried = await context.Carrier.OpenAsync(target, firstBytes, flow.Ending);
+            CarriedFlow carried = await context.Carrier.OpenAsync((remote as IPEndPoint)?.Address, target, firstBytes, flow.Ending);
             if (carried.Encrypted && client is SocketByteStream { Socket: var socket })
             {
                 InlineCompletions.Prefer(socket);

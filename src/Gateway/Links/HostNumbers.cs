@@ -15,7 +15,10 @@ internal static class HostNumbers
     /// <summary>Where marked packets of the LAN are delivered locally (TPROXY).</summary>
     internal const int TproxyTable = 0xA6FF;
 
-    /// <summary>Tables 0xA6F0 to 0xA6FE stay free for later use.</summary>
+    /// <summary>Refuses: where packets go that belong to a WAN which is away.</summary>
+    internal const int RefusingTable = 0xA6FE;
+
+    /// <summary>Tables 0xA6F0 to 0xA6FD stay free for later use.</summary>
     internal const int MaxWans = 0xF0;
 
     internal const int MainTable = 254;
@@ -25,14 +28,24 @@ internal static class HostNumbers
 
     internal const uint TproxyMask = 0xFF00;
 
+    /// <summary>Which WAN a packet, and a connection of conntrack's, belongs to: its slot and one.</summary>
+    internal const uint DirectMask = 0x00FF0000;
+
+    internal static uint DirectMarkOf(int slot) => (uint)(slot + 1) << 16;
+
     /// <summary>Rule priorities: ahead of main (32766), behind what people usually put first.</summary>
     internal const uint TproxyRule = 10600;
+
+    /// <summary>Packets that belong to one WAN.</summary>
+    internal const uint DirectRule = 10604;
 
     internal const uint SourceRule = 10610;
 
     internal const uint DeviceRule = 10620;
 
     internal const string NftTable = "aggregator";
+
+    internal const string DirectNftTable = "aggregator_direct";
 
     internal static bool IsOurTable(int table) => table is >= FirstTable and <= TproxyTable;
 }

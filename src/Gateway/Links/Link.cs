@@ -26,8 +26,17 @@ internal sealed record Link
     /// <summary>The kernel's name.</summary>
     internal required string Interface { get; init; }
 
-    /// <summary>From the configuration, or as `link NAME ROLE` set it since.</summary>
+    /// <summary>What it is used as at this moment: <see cref="AskedRole"/>, unless a quota, a schedule, its cost or full lines say otherwise.</summary>
     internal required LinkRole Role { get; init; }
+
+    /// <summary>From the configuration, or as `link NAME ROLE` set it since.</summary>
+    internal LinkRole AskedRole { get; init; }
+
+    /// <summary>Why <see cref="Role"/> is not <see cref="AskedRole"/>; null where it is.</summary>
+    internal string? RoleReason { get; init; }
+
+    /// <summary>A captive portal answers in the place of others, and what it does not let through includes the VPS.</summary>
+    internal bool BehindPortal { get; init; }
 
     /// <summary>Decides the WAN's routing table; the same for an interface's name for good.</summary>
     internal required int Slot { get; init; }
@@ -78,6 +87,9 @@ internal sealed record Link
     /// <summary>It works, but has come and gone so often that it must hold for this long first. Null: it need not.</summary>
     internal TimeSpan? HeldFor { get; init; }
 
+    /// <summary>Worth sending to: not switched off, there, and not known to be dead. One that no probe has decided about is worth a try.</summary>
+    internal bool Usable => Role != LinkRole.Off && Present && !BehindPortal && State != LinkState.Down;
+
     /// <summary>The address that connections of this family start from.</summary>
     internal IPAddress? Address(AddressFamily family)
     {
@@ -96,7 +108,7 @@ internal sealed record Link
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Name} {Interface}#{Index} slot {Slot} {Role}{(Carrier ? "" : " no-carrier")} [{string.Join(' ', Addresses)}] v4 {V4?.ToString() ?? "-"} v6 {V6?.ToString() ?? "-"} {State}{(Checking ? "?" : "")}{(Impaired ? " impaired" : "")}{(LineAlive is { } alive ? alive ? " alive" : " dead" : "")}{(Reason is null ? "" : $" ({Reason})")}");
+        $"{Name} {Interface}#{Index} slot {Slot} {Role}{(Carrier ? "" : " no-carrier")} [{string.Join(' ', Addresses)}] v4 {V4?.ToString() ?? "-"} v6 {V6?.ToString() ?? "-"} {State}{(Checking ? "?" : "")}{(Impaired ? " impaired" : "")}{(LineAlive is { } alive ? alive ? " alive" : " dead" : "")}{(BehindPortal ? " portal" : "")}{(Reason is null ? "" : $" ({Reason})")}{(RoleReason is null ? "" : $" [{AskedRole}: {RoleReason}]")}");
 }
 
 /// <summary>An address with the length of its network's prefix.</summary>

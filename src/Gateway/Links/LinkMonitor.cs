@@ -29,6 +29,9 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     private readonly Dictionary<string, FlapDamper> _dampers = new(StringComparer.Ordinal);
     private readonly long _began = time.GetTimestamp();
     private ITimer? _release;
+    private ImmutableDictionary<string, LinkOverlay> _overlays = ImmutableDictionary<string, LinkOverlay>.Empty;
+    private readonly Lock _telling = new();
+    private LinkSnapshot _told = LinkSnapshot.Empty;
     private NetworkView _view = new([], [], []);
     private LinkMemory _memory = LinkMemory.Empty;
     private LinkMemory _saved = LinkMemory.Empty;
@@ -40,6 +43,11 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
 
     /// <summary>After a change of anything that a decision depends on, from any thread. Handlers return at once.</summary>
     internal event Action? Changed;
+
+    /// <summary>
+    /// For each published change, in order: what was and what is. Raised under a lock of its own; handlers return at once and change no link.
+    /// </summary>
+    internal event Action<LinkSnapshot, LinkSnapshot>? Moved;
 
     /// <summary>The latest snapshot; RTT and loss in it move on without <see cref="Changed"/>.</summary>
     internal LinkSnapshot Current => _current;
@@ -85,6 +93,9 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
         Update(() => _memory = _memory with { Roles = _memory.Roles.SetItem(found.Name, role.ToString().ToLowerInvariant()) });
         return true;
     }
+
+    /// <summary>What quotas, schedules, portals and the like say of links, by name. A whole new set each time.</summary>
+    internal void SetOverlays(ImmutableDictionary<string, LinkOverlay> overlays) => Update(() => _overlays = overlays);
 
     /// <summary>What a probe has learned; null when it has ended.</summary>
     internal void Report(ProbePath path, PathHealth? health) => Update(() =>
@@ -192,7 +203,7 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
             }
 
             var (snapshot, memory) = LinkResolver.Resolve(config, _view, _memory);
-            snapshot = snapshot with { Links = LinkHealth.Settle(Damped([.. snapshot.Links.Select(Join)])) };
+            snapshot = snapshot with { Links = [.. LinkHealth.Settle(Damped([.. snapshot.Links.Select(Join)])).Select(Degrade)] };
             Remember(memory);
             changed = snapshot.ToString() != _current.ToString() || _ownRemoved;
             _ownRemoved = false;
@@ -202,15 +213,33 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
 
         if (changed)
         {
+            Tell();
             Changed?.Invoke();
+        }
+    }
+
+    /// <summary>Two updates at the same moment are told as one step or as two, but never in the wrong order.</summary>
+    private void Tell()
+    {
+        lock (_telling)
+        {
+            var (before, after) = (_told, _current);
+            if (before != after)
+            {
+                _told = after;
+                Moved?.Invoke(before, after);
+            }
         }
     }
 
     private Link Join(Link link)
     {
+        link = _overlays.GetValueOrDefault(link.Name)?.Limit(link) ?? link;
         var health = LinkHealth.PathOf(link, _targets) is { } path ? _health.GetValueOrDefault(path) : null;
         return LinkHealth.Join(link, _targets, health);
     }
+
+    private Link Degrade(Link link) => _overlays.GetValueOrDefault(link.Name)?.Degrade(link) ?? link;
 
     private ImmutableArray<Link> Damped(ImmutableArray<Link> links)
     {

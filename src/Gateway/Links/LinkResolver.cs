@@ -98,7 +98,7 @@ internal static class LinkResolver
     private static Link Resolve(WanConfig wan, int slot, ObservedInterface? nic, NetworkView view, ref LinkMemory memory)
     {
         var role = memory.Roles.TryGetValue(wan.Name, out string? set) && Enum.TryParse<LinkRole>(set, ignoreCase: true, out var r) ? r : wan.Role;
-        var link = new Link { Name = wan.Name, Interface = wan.Interface, Role = role, Slot = slot };
+        var link = new Link { Name = wan.Name, Interface = wan.Interface, Role = role, AskedRole = role, Slot = slot };
         if (nic is null)
         {
             return link with { Reason = "there is no such interface" };

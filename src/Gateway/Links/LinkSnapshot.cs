@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
+using Aggregator.Gateway.Configuration;
 
 namespace Aggregator.Gateway.Links;
 
@@ -22,6 +24,27 @@ internal sealed record LinkSnapshot
 
     internal Link? Find(string nameOrInterface) =>
         Links.FirstOrDefault(l => l.Name == nameOrInterface) ?? Links.FirstOrDefault(l => l.Interface == nameOrInterface);
+
+    /// <summary>
+    /// Whether a WAN leads out by itself, without the VPS: its line lives. Where nothing is known to live on any, all are tried: a gateway that
+    /// answers no ping is no dead line.
+    /// </summary>
+    internal bool LeadsOut(Link link) => HasWay(link) && (Lives(link) || !Links.Any(l => HasWay(l) && Lives(l)));
+
+    private static bool HasWay(Link link) =>
+        link.Role != LinkRole.Off && link.Present && link.Carrier && !link.Addresses.IsEmpty && (link.V4 is not null || link.V6 is not null)
+        // A portal lets nobody out, except, at some, a VPN.
+        && !link.BehindPortal;
+
+    private bool Lives(Link link) => link.State != LinkState.Down || (link.LineAlive ?? !Links.Any(l => l.Usable));
+
+    /// <summary>The WANs that lead out in a family: the active ones, or the backups where no active one does.</summary>
+    internal ImmutableArray<Link> WaysOut(AddressFamily family)
+    {
+        ImmutableArray<Link> all = [.. Links.Where(l => LeadsOut(l) && l.NextHop(family) is not null && l.Address(family) is not null)];
+        ImmutableArray<Link> active = [.. all.Where(l => l.Role == LinkRole.Active)];
+        return active.IsEmpty ? all : active;
+    }
 
     /// <summary>Everything but RTT and loss, a line each: two snapshots with the same text need no new decision.</summary>
     public override string ToString() => string.Join(

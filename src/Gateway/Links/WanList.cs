@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Aggregator.Gateway.Carriers;
-using Aggregator.Gateway.Configuration;
 
 namespace Aggregator.Gateway.Links;
 
@@ -24,7 +23,7 @@ internal sealed class WanList(LinkMonitor links) : IWanList
         Source(link, AddressFamily.InterNetwork),
         Source(link, AddressFamily.InterNetworkV6),
         link.Role,
-        link.Role != LinkRole.Off && link.Present && link.State != LinkState.Down,
+        link.Usable,
         link.RttMs);
 
     private static IPAddress? Source(Link link, AddressFamily family) => link.NextHop(family) is null ? null : link.Address(family);

@@ -62,7 +62,7 @@ internal sealed class WanSelector(Func<LinkSnapshot> current) : IWanSelector
             if (link.Interface == path.Interface)
             {
                 var source = path.Source;
-                return link.Role != LinkRole.Off && link.State != LinkState.Down
+                return link.Usable
                     && (source is null || link.Addresses.Any(a => a.Address.Equals(source)));
             }
         }
@@ -80,11 +80,10 @@ internal sealed class WanSelector(Func<LinkSnapshot> current) : IWanSelector
 
     private static Rank RankOf(Link link) => link switch
     {
-        { Role: LinkRole.Off } => Rank.None,
+        { Usable: false } => Rank.None,
         // No probe has decided: worth a try when there is nothing better, as at the start.
         { Checking: true, Role: LinkRole.Active } => Rank.ActiveUnknown,
         { Checking: true } => Rank.BackupUnknown,
-        { State: LinkState.Down } => Rank.None,
         { Role: LinkRole.Active, State: LinkState.Up } => Rank.ActiveUp,
         { Role: LinkRole.Active } => Rank.ActiveDegraded,
         _ => Rank.Backup,

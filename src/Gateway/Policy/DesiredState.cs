@@ -22,6 +22,11 @@ internal sealed record DesiredState
 
     internal TproxyTable? Tproxy { get; init; }
 
+    internal DirectTable? Direct { get; init; }
+
+    /// <summary>Slots of WANs that lead out: a direct connection of the kernel's over another one is ended.</summary>
+    internal ImmutableArray<int> LeadingOut { get; init; } = [];
+
     /// <summary>What the user should know of this decision.</summary>
     internal ImmutableArray<HostWarning> Warnings { get; init; } = [];
 
@@ -38,6 +43,7 @@ internal sealed record DesiredState
 
         Lines(text, "sysctl", Sysctls);
         text.Append(Tproxy);
+        text.Append(Direct);
         Lines(text, "warning", Warnings);
         return text.ToString();
     }

@@ -114,6 +114,20 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         Wake();
     }
 
+    /// <summary>Whether new traffic of the LAN goes out directly.</summary>
+    internal void SetDirect(bool isDirect)
+    {
+        _inputs = _inputs with { IsDirect = isDirect };
+        Wake();
+    }
+
+    /// <summary>What bounds each link, by name.</summary>
+    internal void SetLimits(ImmutableDictionary<string, LinkLimits> limits)
+    {
+        _inputs = _inputs with { Limits = limits };
+        Wake();
+    }
+
     /// <summary>As `link NAME ROLE`. False: there is no such link.</summary>
     internal bool TrySetRole(string link, LinkRole role) => Links.TrySetRole(link, role);
 
@@ -207,6 +221,8 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
             Host = facts,
             TransparentV4 = inputs.TransparentV4,
             TransparentV6 = inputs.TransparentV6,
+            IsDirect = inputs.IsDirect,
+            Limits = inputs.Limits,
         });
         var outcome = await applier.ApplyAsync(desired, stop);
         ImmutableArray<HostWarning> warnings = [.. desired.Warnings, .. outcome.Warnings];
@@ -233,7 +249,12 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         }
     }
 
-    private sealed record Inputs(ImmutableArray<IPEndPoint> Node, IPEndPoint? TransparentV4, IPEndPoint? TransparentV6);
+    private sealed record Inputs(ImmutableArray<IPEndPoint> Node, IPEndPoint? TransparentV4, IPEndPoint? TransparentV6)
+    {
+        internal bool IsDirect { get; init; }
+
+        internal ImmutableDictionary<string, LinkLimits> Limits { get; init; } = ImmutableDictionary<string, LinkLimits>.Empty;
+    }
 }
 
 /// <param name="Warnings">For the status, with stable codes.</param>

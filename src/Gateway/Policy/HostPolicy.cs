@@ -24,6 +24,7 @@ internal static class HostPolicy
             AddRouting(link, input.Links.LocalNetworks, routes, rules);
         }
 
+        DirectPolicy.AddMarks(input.Links, routes, rules);
         bool transparent = AddTproxy(input, routes, rules, warnings, out var tproxy);
         if (!input.Host.Mptcp)
         {
@@ -49,6 +50,8 @@ internal static class HostPolicy
             MptcpLimits = input.Host.Mptcp ? new HostMptcpLimits(8, 8) : null,
             Sysctls = Sysctls(input),
             Tproxy = transparent ? tproxy : null,
+            Direct = DirectPolicy.Table(input),
+            LeadingOut = [.. input.Links.Links.Where(input.Links.LeadsOut).Select(l => l.Slot)],
             Warnings = [.. warnings],
         };
     }
@@ -151,7 +154,7 @@ internal static class HostPolicy
         {
             foreach (var link in input.Links.Links.OrderBy(l => l.Role))
             {
-                if (link.Role == LinkRole.Off || link.State == LinkState.Down || !link.Present || link.NextHop(family) is null || link.Address(family) is not { } address)
+                if (!link.Usable || link.State == LinkState.Down || link.NextHop(family) is null || link.Address(family) is not { } address)
                 {
                     continue;
                 }

@@ -11,10 +11,13 @@ internal enum HostRouteKind
 
     /// <summary>Ends the search in this table; the next rule's table is asked.</summary>
     Throw,
+
+    /// <summary>Refused with an answer.</summary>
+    Unreachable,
 }
 
 /// <summary>A route as the gateway wants it or as the host has it.</summary>
-/// <param name="Interface">Outgoing interface's index; 0 for <see cref="HostRouteKind.Throw"/>.</param>
+/// <param name="Interface">Outgoing interface's index; 0 for <see cref="HostRouteKind.Throw"/> and <see cref="HostRouteKind.Unreachable"/>.</param>
 /// <param name="Device">Its name, for people; no part of the route's identity.</param>
 /// <param name="OnLink">The gateway is outside the connected networks (a /32 address): RTNH_F_ONLINK.</param>
 internal sealed record HostRoute(
@@ -42,7 +45,7 @@ internal sealed record HostRoute(
     public override string ToString()
     {
         string destination = Destination.PrefixLength == 0 ? "default" : Destination.ToString();
-        string kind = Kind == HostRouteKind.Unicast ? "" : Kind == HostRouteKind.Local ? "local " : "throw ";
+        string kind = Kind == HostRouteKind.Unicast ? "" : Kind.ToString().ToLowerInvariant() + " ";
         string v6 = Family == AddressFamily.InterNetworkV6 ? "-6 " : "";
         return string.Create(CultureInfo.InvariantCulture, $"{v6}{kind}{destination}")
             + (Gateway is null ? "" : $" via {Gateway}")

@@ -4,10 +4,10 @@ using System.Net.Sockets;
 
 namespace Aggregator.Gateway.Policy;
 
-/// <summary>A routing rule. Exactly one of the selectors (source, outgoing device, mark with incoming device) is set.</summary>
+/// <summary>A routing rule. Exactly one of the selectors (source, outgoing device, mark with or without incoming device) is set.</summary>
 /// <param name="From">Source address.</param>
 /// <param name="OutDevice">Sockets bound to this device.</param>
-/// <param name="InDevice">Packets that arrive here, with <paramref name="Mark"/>.</param>
+/// <param name="InDevice">Packets that arrive here, with <paramref name="Mark"/>; null: all that have the mark.</param>
 internal sealed record HostRule(
     AddressFamily Family,
     uint Priority,

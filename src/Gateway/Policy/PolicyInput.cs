@@ -20,6 +20,12 @@ internal sealed record PolicyInput
     /// <summary>The largest round trip that any WAN showed since the start, in ms; grows only, so buffers do not flap.</summary>
     internal double? WorstRttMs { get; init; }
 
+    /// <summary>New traffic of the LAN goes out directly at this moment.</summary>
+    internal bool IsDirect { get; init; }
+
+    /// <summary>By the link's name; a link that is not here has none.</summary>
+    internal ImmutableDictionary<string, LinkLimits> Limits { get; init; } = ImmutableDictionary<string, LinkLimits>.Empty;
+
     internal required HostFacts Host { get; init; }
 
     /// <summary>The transparent listener for IPv4; null: not listening.</summary>

@@ -8,6 +8,7 @@ namespace Aggregator.Interop;
 internal static unsafe partial class Libc
 {
     internal const int NETLINK_ROUTE = 0;
+    internal const int NETLINK_NETFILTER = 12;
     internal const int NETLINK_GENERIC = 16;
 
     internal const int SOL_NETLINK = 270;

@@ -28,7 +28,7 @@ internal sealed partial class NetlinkSocket : IDisposable
     /// <summary>The address of this socket, given by the kernel; answers carry it.</summary>
     internal uint Port { get; }
 
-    /// <param name="protocol">NETLINK_ROUTE or NETLINK_GENERIC.</param>
+    /// <param name="protocol">NETLINK_ROUTE, NETLINK_NETFILTER or NETLINK_GENERIC.</param>
     /// <exception cref="LibcException">The kernel refused the socket.</exception>
     internal static unsafe NetlinkSocket Open(int protocol)
     {
