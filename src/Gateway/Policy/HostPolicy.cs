@@ -154,7 +154,7 @@ internal static class HostPolicy
         {
             foreach (var link in input.Links.Links.OrderBy(l => l.Role))
             {
-                if (!link.Usable || link.State == LinkState.Down || link.NextHop(family) is null || link.Address(family) is not { } address)
+                if (!link.Usable || link.NextHop(family) is null || link.Address(family) is not { } address)
                 {
                     continue;
                 }

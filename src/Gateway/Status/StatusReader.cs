@@ -19,6 +19,7 @@ internal sealed class StatusReader(
     TrunkReader trunk,
     FlowRegistry flows,
     IReadOnlyList<Warning> startWarnings,
+    LinkExtras extras,
     TimeProvider time)
 {
     private readonly long _started = time.GetTimestamp();
@@ -35,6 +36,7 @@ internal sealed class StatusReader(
             Flows = new FlowCounts { Active = (ulong)flows.Active, Total = (ulong)flows.Total, Failed = (ulong)flows.Failed },
             Pool = carrier is MptcpCarrier { Pool: var pool } ? new PoolStatus { Ready = (uint)pool.Ready, Dialing = (uint)pool.Dialing } : null,
             Trunk = trunk.Read(),
+            Direct = extras.Direct(),
         };
         status.Links.AddRange(host.Snapshot.Links.Select(link => Link(link, sample)));
         status.HostSettings.AddRange(host.Report.Settings.Select(s => new HostSetting { Name = s.Name, Value = s.Value, Before = s.Before }));
@@ -95,7 +97,7 @@ internal sealed class StatusReader(
         return status;
     }
 
-    private static LinkStatus Link(Link link, CarrierSample sample)
+    private LinkStatus Link(Link link, CarrierSample sample)
     {
         var status = new LinkStatus
         {
@@ -138,6 +140,7 @@ internal sealed class StatusReader(
             status.TxBytes = counters.TxBytes;
         }
 
+        extras.AddTo(status, link);
         return status;
     }
 

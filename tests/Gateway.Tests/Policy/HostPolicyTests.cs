@@ -26,6 +26,10 @@ public sealed class HostPolicyTests
             "throw 172.20.0.0/16 table 0xa601",
             "throw 192.168.77.0/24 table 0xa601",
             "default via 10.2.0.1 dev wan2 src 10.2.0.2 table 0xa601",
+            "unreachable default table 0xa6fe",
+            "throw 172.20.0.0/16 table 0xa6fe",
+            "throw 192.168.77.0/24 table 0xa6fe",
+            "-6 unreachable default table 0xa6fe",
             "local default dev lo table 0xa6ff",
             "-6 local default dev lo table 0xa6ff",
         ]);
@@ -36,6 +40,10 @@ public sealed class HostPolicyTests
             "-6 priority 10620 oif wan1 lookup 0xa600",
             "priority 10610 from 10.2.0.2 lookup 0xa601",
             "priority 10620 oif wan2 lookup 0xa601",
+            "priority 10604 fwmark 0x10000/0xff0000 lookup 0xa600",
+            "priority 10604 fwmark 0x20000/0xff0000 lookup 0xa601",
+            "-6 priority 10604 fwmark 0x10000/0xff0000 lookup 0xa600",
+            "-6 priority 10604 fwmark 0x20000/0xff0000 lookup 0xa6fe",
             "priority 10600 fwmark 0xa600/0xff00 iif lan0 lookup 0xa6ff",
             "-6 priority 10600 fwmark 0xa600/0xff00 iif lan0 lookup 0xa6ff",
         ]);

@@ -208,6 +208,7 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
         foreach (LabWan wan in Lab.Wans)
         {
             text.Append($"  - interface: {wan.Interface}\n    name: {wan.Name}\n");
+            text.Append(_settings.WanMore.GetValueOrDefault(wan.Name, ""));
             text.Append(_settings.Roles.TryGetValue(wan.Name, out string? role) ? $"    role: {role}\n" : "");
         }
 

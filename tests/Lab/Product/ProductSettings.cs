@@ -20,6 +20,9 @@ internal sealed record ProductSettings
     /// <summary>Roles by WAN name; the others are active.</summary>
     internal IReadOnlyDictionary<string, string> Roles { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>More lines of a WAN by its name, each indented by four spaces.</summary>
+    internal IReadOnlyDictionary<string, string> WanMore { get; init; } = new Dictionary<string, string>();
+
     /// <summary>What starts aggregator-vps in place of itself, with its command line behind it: `sh -c 'echo $$ >…; exec "$@"' sh`.</summary>
     internal IReadOnlyList<string> VpsLauncher { get; init; } = [];
 
