@@ -87,11 +87,15 @@ internal sealed class DirectCarrier : ICarrier
                 await stream.WriteAsync(firstBytes, cancellationToken);
             }
         }
-        catch (Exception e)
+        catch (IOException)
         {
-            stream.Abort();
-            await stream.DisposeAsync();
-            return e is IOException ? Not(OpenResult.Failed) : throw e;
+            await CloseAsync(stream);
+            return Not(OpenResult.Failed);
+        }
+        catch
+        {
+            await CloseAsync(stream);
+            throw;
         }
 
         var bound = dial.Socket.LocalEndPoint as IPEndPoint;
@@ -109,6 +113,12 @@ internal sealed class DirectCarrier : ICarrier
         _links.Changed -= EndLost;
         _meter.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private static async ValueTask CloseAsync(DirectStream stream)
+    {
+        stream.Abort();
+        await stream.DisposeAsync();
     }
 
     private static CarriedFlow Not(OpenResult result) => new(null, Task.FromResult(new OpenReply(result, null)));

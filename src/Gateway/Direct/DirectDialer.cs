@@ -75,17 +75,18 @@ internal sealed class DirectDialer(TimeProvider time)
             foreach (var rest in running)
             {
                 // Told to stop; one may have got through all the same.
-                _ = DiscardAsync(rest);
+                rest.ContinueWith(
+                    static t =>
+                    {
+                        if (t.IsCompletedSuccessfully)
+                        {
+                            t.Result.Socket?.Dispose();
+                        }
+                    },
+                    CancellationToken.None,
+                    TaskContinuationOptions.ExecuteSynchronously,
+                    TaskScheduler.Default);
             }
-        }
-    }
-
-    private static async Task DiscardAsync(Task<DirectDial> rest)
-    {
-        await ((Task)rest).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        if (rest.IsCompletedSuccessfully)
-        {
-            (await rest).Socket?.Dispose();
         }
     }
 
