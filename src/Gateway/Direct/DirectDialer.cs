@@ -75,7 +75,7 @@ internal sealed class DirectDialer(TimeProvider time)
             foreach (var rest in running)
             {
                 // Told to stop; one may have got through all the same.
-                rest.ContinueWith(
+                _ = rest.ContinueWith(
                     static t =>
                     {
                         if (t.IsCompletedSuccessfully)
