@@ -6,14 +6,13 @@ namespace Aggregator.Relay;
 internal sealed class SocketByteStream : IByteStream, IOperationOwner
 {
     private readonly TranslatedOperation _read;
-    private readonly TranslatedOperation _write;
+    private TranslatedOperation? _write;
     private int _aborted;
 
     internal SocketByteStream(Socket socket)
     {
         Socket = socket;
         _read = new TranslatedOperation(this);
-        _write = new TranslatedOperation(this);
     }
 
     /// <summary>For options and addresses; never read from or written to past this class.</summary>
@@ -28,8 +27,17 @@ internal sealed class SocketByteStream : IByteStream, IOperationOwner
     public ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken) =>
         _read.Count(SocketErrors.ReceiveAsync(Socket, buffer, cancellationToken), 0);
 
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken) =>
-        _write.Run(SocketErrors.SendAsync(Socket, buffer, cancellationToken), buffer.Length);
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        int sent = Aborted || cancellationToken.IsCancellationRequested ? 0 : SocketErrors.SendNow(Socket, buffer.Span);
+        if (sent == buffer.Length && sent > 0)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        _write ??= new TranslatedOperation(this);
+        return _write.Run(SocketErrors.SendAsync(Socket, buffer[sent..], cancellationToken), buffer.Length - sent);
+    }
 
     public ValueTask CompleteWritesAsync(CancellationToken cancellationToken)
     {

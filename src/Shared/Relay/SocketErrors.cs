@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Aggregator.Interop;
 
 namespace Aggregator.Relay;
 
@@ -39,6 +40,25 @@ internal static class SocketErrors
         catch (ObjectDisposedException e)
         {
             return ValueTask.FromException<int>(e);
+        }
+    }
+
+    /// <summary>
+    /// What the kernel takes at once; 0 also for an error, which the next send meets again. Not for a socket with a send under way.
+    /// A flow whose sends never wait goes without .NET's objects for those that do: 700 bytes for each of thousands that are open and idle.
+    /// </summary>
+    internal static unsafe int SendNow(Socket socket, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            fixed (byte* start = bytes)
+            {
+                return (int)Math.Max(0, Libc.send(socket.SafeHandle, start, (nuint)bytes.Length, Libc.MSG_DONTWAIT | Libc.MSG_NOSIGNAL));
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return 0;
         }
     }
 

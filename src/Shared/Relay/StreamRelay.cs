@@ -58,7 +58,7 @@ internal sealed class StreamRelay
         long yieldAt = BytesPerTurn;
         bool writing = false;
         byte[]? buffer = null;
-        var writer = new RelayBudget.Writer(EndStuck);
+        RelayBudget.Writer? writer = null;
         try
         {
             while (true)
@@ -87,7 +87,7 @@ internal sealed class StreamRelay
                 }
                 else
                 {
-                    _budget.WriteWaits(writer);
+                    _budget.WriteWaits(writer ??= new RelayBudget.Writer(EndStuck));
                     await write;
                     _budget.WriteEnded(writer);
                 }
@@ -115,7 +115,11 @@ internal sealed class StreamRelay
         }
         finally
         {
-            _budget.WriteEnded(writer);
+            if (writer is not null)
+            {
+                _budget.WriteEnded(writer);
+            }
+
             if (buffer is not null)
             {
                 _budget.Return(buffer);

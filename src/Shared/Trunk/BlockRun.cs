@@ -1,8 +1,8 @@
 namespace Aggregator.Trunk;
 
 /// <summary>
-/// Bytes of a stream by their offset, in pooled blocks: a window that slides forward and may have holes. Costs nothing while empty.
-/// What of it is filled is the caller's to know. Not safe for several threads.
+/// Bytes of a stream by their offset, in pooled blocks: a window that slides forward and may have holes. Costs nothing while empty, and one small
+/// block while all of it fits there. What of it is filled is the caller's to know. Not safe for several threads.
 /// </summary>
 internal struct BlockRun(BlockPool pool)
 {
@@ -12,10 +12,64 @@ internal struct BlockRun(BlockPool pool)
     /// <summary>The number of the first block that may be there (offset / block size).</summary>
     private long _first;
 
+    /// <summary>In place of the ring, while all that is there lies within one.</summary>
+    private byte[]? _small;
+
+    /// <summary>The offset of its first byte.</summary>
+    private long _smallStart;
+
+    /// <summary>Behind the last byte that was written into it.</summary>
+    private long _smallEnd;
+
     /// <summary>Bytes in the blocks that are held, used or not.</summary>
     internal long HeldBytes { get; private set; }
 
     internal void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        if (!TryWriteSmall(offset, bytes))
+        {
+            WriteBlocks(offset, bytes);
+        }
+    }
+
+    /// <summary>False: it is in blocks, now at the latest.</summary>
+    private bool TryWriteSmall(long offset, ReadOnlySpan<byte> bytes)
+    {
+        if (_small is null)
+        {
+            if (HeldBytes > 0 || bytes.Length > BlockPool.SmallBytes)
+            {
+                return false;
+            }
+
+            _small = pool.RentSmall();
+            _smallStart = _smallEnd = offset;
+            HeldBytes = BlockPool.SmallBytes;
+        }
+
+        if (offset >= _smallStart && offset + bytes.Length <= _smallStart + BlockPool.SmallBytes)
+        {
+            bytes.CopyTo(_small.AsSpan((int)(offset - _smallStart)));
+            _smallEnd = Math.Max(_smallEnd, offset + bytes.Length);
+            return true;
+        }
+
+        byte[] small = _small;
+        _small = null;
+        HeldBytes = 0;
+
+        // What lies before the first block was read already.
+        long start = Math.Max(_smallStart, _first << BlockPool.BlockShift);
+        if (start < _smallEnd)
+        {
+            WriteBlocks(start, small.AsSpan((int)(start - _smallStart), (int)(_smallEnd - start)));
+        }
+
+        pool.Return(small);
+        return false;
+    }
+
+    private void WriteBlocks(long offset, ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length > 0)
         {
@@ -37,6 +91,12 @@ internal struct BlockRun(BlockPool pool)
     /// <summary>Only what was written and not freed.</summary>
     internal readonly void Read(long offset, Span<byte> bytes)
     {
+        if (_small is not null && bytes.Length > 0)
+        {
+            _small.AsSpan((int)(offset - _smallStart), bytes.Length).CopyTo(bytes);
+            return;
+        }
+
         while (bytes.Length > 0)
         {
             int at = (int)(offset & (BlockPool.BlockBytes - 1));
@@ -53,7 +113,12 @@ internal struct BlockRun(BlockPool pool)
     internal void FreeBefore(long offset, bool empty)
     {
         long keep = (offset + (empty ? BlockPool.BlockBytes - 1 : 0)) >> BlockPool.BlockShift;
-        if (_ring is null)
+        if (_small is not null && (empty || offset >= _smallStart + BlockPool.SmallBytes))
+        {
+            FreeSmall();
+        }
+
+        if (_small is not null || _ring is null)
         {
             _first = offset >> BlockPool.BlockShift;
             return;
@@ -79,12 +144,23 @@ internal struct BlockRun(BlockPool pool)
 
     internal void Clear()
     {
+        FreeSmall();
         for (int i = 0; _ring is not null && i < _ring.Length; i++)
         {
             Free(ref _ring[i]);
         }
 
         _ring = null;
+    }
+
+    private void FreeSmall()
+    {
+        if (_small is not null)
+        {
+            pool.Return(_small);
+            _small = null;
+            HeldBytes = 0;
+        }
     }
 
     private void Free(ref byte[]? block)

@@ -1,9 +1,14 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+
 namespace Aggregator.Trunk;
 
-/// <summary>Ranges of stream offsets, half open, sorted and apart. Costs nothing while empty. Not safe for several threads.</summary>
+/// <summary>Ranges of stream offsets, half open, sorted and apart. Takes no memory of its own before there are two. Not safe for several threads.</summary>
 internal struct IntervalSet
 {
+    /// <summary>Where they are once there were two; until then, <see cref="_one"/> is the only one.</summary>
     private Range[]? _ranges;
+    private Range _one;
     private int _count;
 
     internal readonly record struct Range(long Start, long End);
@@ -13,9 +18,12 @@ internal struct IntervalSet
     /// <summary>Bytes in all ranges.</summary>
     internal long Bytes { get; private set; }
 
-    internal readonly Range this[int index] => _ranges![index];
+    internal readonly Range this[int index] => Ranges[index];
 
     internal readonly bool IsEmpty => _count == 0;
+
+    [UnscopedRef]
+    private readonly ReadOnlySpan<Range> Ranges => _ranges is null ? MemoryMarshal.CreateReadOnlySpan(in _one, _count) : _ranges.AsSpan(0, _count);
 
     /// <summary>Adds a range; what is there already stays.</summary>
     /// <returns>The bytes that were not there before.</returns>
@@ -32,9 +40,10 @@ internal struct IntervalSet
         long added = end - start;
         long newStart = start;
         long newEnd = end;
-        while (last < _count && _ranges![last].Start <= end)
+        var ranges = Ranges;
+        while (last < ranges.Length && ranges[last].Start <= end)
         {
-            var range = _ranges[last];
+            var range = ranges[last];
             added -= Math.Max(0, Math.Min(end, range.End) - Math.Max(start, range.Start));
             newStart = Math.Min(newStart, range.Start);
             newEnd = Math.Max(newEnd, range.End);
@@ -57,9 +66,10 @@ internal struct IntervalSet
         int first = FirstEndingAtOrAfter(start + 1);
         int last = first;
         long removed = 0;
-        while (last < _count && _ranges![last].Start < end)
+        var ranges = Ranges;
+        while (last < ranges.Length && ranges[last].Start < end)
         {
-            removed += Math.Min(end, _ranges[last].End) - Math.Max(start, _ranges[last].Start);
+            removed += Math.Min(end, ranges[last].End) - Math.Max(start, ranges[last].Start);
             last++;
         }
 
@@ -68,8 +78,8 @@ internal struct IntervalSet
             return 0;
         }
 
-        long left = _ranges![first].Start;
-        long right = _ranges[last - 1].End;
+        long left = ranges[first].Start;
+        long right = ranges[last - 1].End;
         if (left < start && right > end)
         {
             Replace(first, last - first, new Range(left, start), 2, new Range(end, right));
@@ -94,7 +104,7 @@ internal struct IntervalSet
     internal readonly bool Contains(long start, long end)
     {
         int index = FirstEndingAtOrAfter(end);
-        return index < _count && _ranges![index].Start <= start;
+        return index < _count && Ranges[index].Start <= start;
     }
 
     internal void Clear()
@@ -107,12 +117,13 @@ internal struct IntervalSet
     /// <summary>The index of the first range whose end is at <paramref name="offset"/> or beyond; <see cref="Count"/> if there is none.</summary>
     internal readonly int FirstEndingAtOrAfter(long offset)
     {
+        var ranges = Ranges;
         int low = 0;
-        int high = _count;
+        int high = ranges.Length;
         while (low < high)
         {
             int middle = (low + high) >>> 1;
-            if (_ranges![middle].End < offset)
+            if (ranges[middle].End < offset)
             {
                 low = middle + 1;
             }
@@ -128,7 +139,19 @@ internal struct IntervalSet
     private void Replace(int index, int old, Range first, int now, Range second)
     {
         int change = now - old;
-        _ranges ??= new Range[4];
+        if (_ranges is null)
+        {
+            if (_count + change <= 1)
+            {
+                _count += change;
+                _one = now > 0 ? first : _one;
+                return;
+            }
+
+            _ranges = new Range[4];
+            _ranges[0] = _one;
+        }
+
         if (_count + change > _ranges.Length)
         {
             Array.Resize(ref _ranges, _ranges.Length * 2);

@@ -76,6 +76,9 @@ internal sealed class TrunkLane
         _work.Signal();
     }
 
+    /// <summary>Whatever does not end by itself within a time is cut off.</summary>
+    internal void AbortLater() => _ = AbortAfterCloseTimeAsync();
+
     private async Task RunAsync()
     {
         await Task.Yield();
@@ -109,7 +112,7 @@ internal sealed class TrunkLane
                 if (_isCompleting && (count < 0 || Session.IsDrained(this)))
                 {
                     await Transport.Stream.CompleteWritesAsync(CancellationToken.None);
-                    _ = AbortLaterAsync();
+                    AbortLater();
                     return;
                 }
 
@@ -187,7 +190,7 @@ internal sealed class TrunkLane
         }
     }
 
-    private async Task AbortLaterAsync()
+    private async Task AbortAfterCloseTimeAsync()
     {
         await Task.Delay(CloseTime, Session.Time);
         Transport.Stream.Abort();

@@ -206,7 +206,15 @@ internal sealed partial class TrunkSession : IAsyncDisposable
         await Task.WhenAny(Task.WhenAll(lanes.Select(l => l.Ended)), Task.Delay(GoodbyeTime, Time));
         foreach (var lane in lanes)
         {
-            EndLane(lane, new LaneEnd(LaneEndReason.Closed, null), abort: true);
+            if (lane.Ended.IsCompleted)
+            {
+                // A reset now could overtake the end that the peer is about to read.
+                lane.AbortLater();
+            }
+            else
+            {
+                EndLane(lane, new LaneEnd(LaneEndReason.Closed, null), abort: true);
+            }
         }
 
         TrunkTicker.Shared.Remove(this);

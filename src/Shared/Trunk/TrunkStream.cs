@@ -10,15 +10,19 @@ namespace Aggregator.Trunk;
 /// </summary>
 internal sealed class TrunkStream : IByteStream
 {
-    private readonly TaskCompletionSource<FlowReply> _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Waiter _reader = new(keepsSignal: false);
-    private readonly Waiter _writer = new(keepsSignal: false);
+    /// <summary>Only where an answer is waited for.</summary>
+    private readonly TaskCompletionSource<FlowReply>? _opened;
+
+    /// <summary>Made with the first wait, as the other: most streams never wait to write.</summary>
+    private Waiter? _reader;
+    private Waiter? _writer;
     private string? _broken;
 
     internal TrunkStream(TrunkSession session, EngineStream engine)
     {
         Session = session;
         Engine = engine;
+        _opened = session.Role == TrunkRole.Gateway ? new(TaskCreationOptions.RunContinuationsAsynchronously) : null;
     }
 
     internal TrunkSession Session { get; }
@@ -30,10 +34,10 @@ internal sealed class TrunkStream : IByteStream
     internal EngineStream Engine { get; }
 
     /// <summary>
-    /// The VPS's answer. Never faults: a stream that ended before it was answered gives <see cref="OpenResult.NoCarrier"/>. There is no time limit here.
+    /// The VPS's answer, at the gateway. Never faults: a stream that ended before it was answered gives <see cref="OpenResult.NoCarrier"/>. There is no time limit here.
     /// After anything but <see cref="OpenResult.Opened"/> the stream is of no more use: dispose it.
     /// </summary>
-    internal Task<FlowReply> Opened => _opened.Task;
+    internal Task<FlowReply> Opened => _opened?.Task ?? throw new InvalidOperationException("It is the VPS that answers.");
 
     /// <summary>The VPS's answer to the open, once. Anything but <see cref="OpenResult.Opened"/> ends the stream in good order.</summary>
     internal void Reply(FlowReply reply)
@@ -50,7 +54,7 @@ internal sealed class TrunkStream : IByteStream
     {
         lock (Session.Gate)
         {
-            return Engine.IsReadable || _broken is not null ? ValueTask.CompletedTask : Wait(_reader, cancellationToken);
+            return Engine.IsReadable || _broken is not null ? ValueTask.CompletedTask : Wait(ref _reader, cancellationToken);
         }
     }
 
@@ -82,18 +86,18 @@ internal sealed class TrunkStream : IByteStream
     }
 
     /// <summary>Under the lock, as all below.</summary>
-    internal void SignalReader() => _reader.Signal();
+    internal void SignalReader() => _reader?.Signal();
 
-    internal void SignalWriter() => _writer.Signal();
+    internal void SignalWriter() => _writer?.Signal();
 
-    internal void SetAnswer(FlowReply reply) => _opened.TrySetResult(reply);
+    internal void SetAnswer(FlowReply reply) => _opened?.TrySetResult(reply);
 
     internal void SetBroken(string reason)
     {
         _broken ??= reason;
-        _reader.Signal();
-        _writer.Signal();
-        _opened.TrySetResult(new FlowReply(OpenResult.NoCarrier, null));
+        _reader?.Signal();
+        _writer?.Signal();
+        _opened?.TrySetResult(new FlowReply(OpenResult.NoCarrier, null));
     }
 
     internal void ThrowIfBroken()
@@ -142,12 +146,13 @@ internal sealed class TrunkStream : IByteStream
         lock (Session.Gate)
         {
             // There may have come room since the write was refused; then nobody would signal.
-            return Engine.WantsToWrite && _broken is null ? Wait(_writer, cancellationToken) : ValueTask.CompletedTask;
+            return Engine.WantsToWrite && _broken is null ? Wait(ref _writer, cancellationToken) : ValueTask.CompletedTask;
         }
     }
 
-    private ValueTask Wait(Waiter waiter, CancellationToken cancellationToken)
+    private ValueTask Wait(ref Waiter? place, CancellationToken cancellationToken)
     {
+        var waiter = place ??= new Waiter(keepsSignal: false);
         var wait = waiter.Arm();
         if (cancellationToken.CanBeCanceled)
         {

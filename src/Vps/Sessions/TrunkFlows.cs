@@ -23,11 +23,25 @@ internal sealed class TrunkFlows(LiveGateway gateway, Dialer dialer, RelayBudget
 
     private async Task ServeAsync(TrunkStream stream, FlowTarget target)
     {
+        bool entered = false;
         try
         {
             await using (stream)
             {
-                await CarryAsync(stream, target);
+                entered = !relays.RefusesFlows && gateway.TryEnterFlow();
+                if (!entered)
+                {
+                    gateway.CountFailed();
+                    stream.Reply(new FlowReply(OpenResult.Busy, null));
+                }
+                else if (await DialAsync(stream, target) is { } outside)
+                {
+                    // Ten thousand flows wait here: what the dial needed is gone by now.
+                    await using (outside)
+                    {
+                        await StreamRelay.RunAsync(stream, outside, relays, gateway.FromGateway, gateway.ToGateway, _ended.Token);
+                    }
+                }
             }
         }
         catch (IOException)
@@ -42,37 +56,38 @@ internal sealed class TrunkFlows(LiveGateway gateway, Dialer dialer, RelayBudget
         {
             logger.StreamFault(gateway.Name, e);
         }
+        finally
+        {
+            if (entered)
+            {
+                gateway.LeaveFlow();
+            }
+        }
     }
 
-    private async Task CarryAsync(TrunkStream stream, FlowTarget target)
+    /// <summary>Dials and answers. Null: the target was not reached.</summary>
+    private async Task<SocketByteStream?> DialAsync(TrunkStream stream, FlowTarget target)
     {
-        if (relays.RefusesFlows || !gateway.TryEnterFlow())
+        DialResult dial = await dialer.DialAsync(target, _ended.Token);
+        logger.FlowAnswered(gateway.Name, target, dial.Result);
+        if (dial.Socket is not { } socket)
         {
             gateway.CountFailed();
-            stream.Reply(new FlowReply(OpenResult.Busy, null));
-            return;
+            stream.Reply(new FlowReply(dial.Result, null));
+            return null;
         }
 
         try
         {
-            DialResult dial = await dialer.DialAsync(target, _ended.Token);
-            logger.FlowAnswered(gateway.Name, target, dial.Result);
-            if (dial.Socket is not { } socket)
-            {
-                gateway.CountFailed();
-                stream.Reply(new FlowReply(dial.Result, null));
-                return;
-            }
-
-            await using var outside = new SocketByteStream(socket);
             var local = (IPEndPoint)socket.LocalEndPoint!;
             stream.Reply(new FlowReply(
                 OpenResult.Opened, local.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(local.Address.MapToIPv4(), local.Port) : local));
-            await StreamRelay.RunAsync(stream, outside, relays, gateway.FromGateway, gateway.ToGateway, _ended.Token);
+            return new SocketByteStream(socket);
         }
-        finally
+        catch
         {
-            gateway.LeaveFlow();
+            socket.Dispose();
+            throw;
         }
     }
 }

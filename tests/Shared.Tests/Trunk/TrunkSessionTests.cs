@@ -113,7 +113,7 @@ public sealed class TrunkSessionTests
     [Fact]
     public async Task A_reset_reaches_the_other_end_and_a_lost_session_ends_all()
     {
-        await using var pair = new TrunkPair(new TrunkOptions { LanelessTime = TimeSpan.FromMilliseconds(300) });
+        await using var pair = new TrunkPair(new TrunkOptions { LanelessTime = TimeSpan.FromSeconds(2) });
         uint lane = await pair.AddLaneAsync();
         var (gateway, vps) = await pair.OpenAsync();
         var reading = vps.ReadAsync(new byte[1], default).AsTask();
