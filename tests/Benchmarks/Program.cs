@@ -8,6 +8,7 @@ var root = new RootCommand("Measures Aggregator against raw MPTCP, HAProxy and v
     AggregationCommand.Create(),
     StormCommand.Create(),
     TrunkCommand.Create(),
+    FaultsCommand.Create(),
     GeneratorCommand.Create(),
 };
 try

@@ -42,13 +42,20 @@ internal sealed class PathTracker(ProbeConfig config)
 
     private static readonly TimeSpan FirstTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LeastTimeout = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan LeastAlarmTimeout = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>With the silence before it a third of a second in which nothing at all comes: radio lines pause for less, as a rule.</summary>
+    private static readonly TimeSpan LeastAlarmTimeout = TimeSpan.FromMilliseconds(180);
+
+    /// <summary>So many samples are two generations of the least round trip.</summary>
+    private const int LeastOf = 32;
 
     /// <summary>A line with two seconds each way is bad, not dead.</summary>
     private static readonly TimeSpan MostTimeout = TimeSpan.FromSeconds(6);
 
     private double? _smoothedMs;
     private double _variationMs;
+    private double _leastMs = double.MaxValue;
+    private double _leastBeforeMs = double.MaxValue;
     private int _samples;
     private int _answers;
     private int _misses;
@@ -71,10 +78,10 @@ internal sealed class PathTracker(ProbeConfig config)
 
     /// <summary>
     /// Within which an answer is to be expected. RFC 6298's estimator; the floor because a home line's queue fills faster than the variation grows.
-    /// Where traffic has fallen silent there is no queue that an answer could wait in, so its own round trip is all that it is given.
+    /// Where traffic has fallen silent there is no queue that an answer could wait in, so little more than the line's own round trip is given.
     /// </summary>
     internal TimeSpan AnswerTime => _smoothedMs is not { } ms ? FirstTimeout
-        : _alarm ? Within(ms + (2 * _variationMs), LeastAlarmTimeout)
+        : _alarm ? Within((1.5 * Math.Min(_leastMs, _leastBeforeMs)) + 30, LeastAlarmTimeout)
         : Within(ms + (4 * _variationMs) + 50, LeastTimeout);
 
     /// <summary>Misses in a row that are an outage.</summary>
@@ -127,7 +134,12 @@ internal sealed class PathTracker(ProbeConfig config)
             _smoothedMs = ms;
         }
 
-        _samples++;
+        if (_samples++ % LeastOf == 0)
+        {
+            (_leastBeforeMs, _leastMs) = (_leastMs, double.MaxValue);
+        }
+
+        _leastMs = Math.Min(_leastMs, ms);
         _alarm = false;
         Remember(lost: false);
         _misses = 0;

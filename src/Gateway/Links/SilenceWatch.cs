@@ -11,8 +11,8 @@ internal sealed class SilenceWatch
     /// </summary>
     internal static readonly TimeSpan LeastSilence = TimeSpan.FromMilliseconds(150);
 
-    /// <summary>On a long path a window is sent in one go, and then nothing comes for a round trip.</summary>
-    private const double RoundTrips = 1.5;
+    /// <summary>On a long path a window is sent in one go, and then nothing comes for a round trip: what was usual lately is no silence.</summary>
+    private const double UsualPauses = 2;
 
     private static readonly TimeSpan MostSilence = TimeSpan.FromMilliseconds(600);
 
@@ -22,6 +22,8 @@ internal sealed class SilenceWatch
     private static readonly TimeSpan BusyWithin = TimeSpan.FromMilliseconds(500);
 
     private TimeSpan? _lastProgress;
+    private TimeSpan _longestPause;
+    private TimeSpan _longestBefore;
     private TimeSpan _windowBegan;
     private TimeSpan _lastTold;
     private long _windowBytes;
@@ -31,18 +33,20 @@ internal sealed class SilenceWatch
     /// <param name="now">Of a clock that only goes forward.</param>
     /// <param name="progressBytes">Acknowledged or received anew since the last look.</param>
     /// <param name="unacknowledged">Something that was sent waits for an acknowledgement.</param>
-    /// <param name="rtt">The least of the connections'; null: not known.</param>
     /// <returns>What is to be told now; null: nothing new.</returns>
-    internal TrafficSign? Look(TimeSpan now, long progressBytes, bool unacknowledged, TimeSpan? rtt)
+    internal TrafficSign? Look(TimeSpan now, long progressBytes, bool unacknowledged)
     {
         if (now - _windowBegan >= BusyWithin)
         {
             (_bytesBefore, _windowBytes, _windowBegan) = (_windowBytes, 0, now);
+            (_longestBefore, _longestPause) = (_longestPause, TimeSpan.Zero);
         }
 
         _windowBytes += progressBytes;
         if (progressBytes > 0)
         {
+            TimeSpan pause = now - (_lastProgress ?? now);
+            _longestPause = pause > _longestPause ? pause : _longestPause;
             _lastProgress = now;
             bool was = _told;
             _told = false;
@@ -56,7 +60,7 @@ internal sealed class SilenceWatch
         }
 
         bool expected = unacknowledged || _windowBytes + _bytesBefore >= BusyBytes;
-        if (_told || !expected || _lastProgress is not { } last || now - last < Patience(rtt))
+        if (_told || !expected || _lastProgress is not { } last || now - last < Patience)
         {
             if (_lastProgress is null && unacknowledged)
             {
@@ -71,9 +75,12 @@ internal sealed class SilenceWatch
         return TrafficSign.Silent;
     }
 
-    private static TimeSpan Patience(TimeSpan? rtt)
+    private TimeSpan Patience
     {
-        var wanted = (rtt ?? TimeSpan.Zero) * RoundTrips;
-        return wanted < LeastSilence ? LeastSilence : wanted > MostSilence ? MostSilence : wanted;
+        get
+        {
+            TimeSpan wanted = (_longestPause > _longestBefore ? _longestPause : _longestBefore) * UsualPauses;
+            return wanted < LeastSilence ? LeastSilence : wanted > MostSilence ? MostSilence : wanted;
+        }
     }
 }

@@ -115,7 +115,7 @@ internal sealed class TrafficWatch : IAsyncDisposable
         foreach (var (name, tally) in _tallies)
         {
             any |= tally.Progress > 0 || tally.Unacknowledged;
-            if (tally.Watch.Look(now, tally.Progress, tally.Unacknowledged, tally.Rtt) is { } sign)
+            if (tally.Watch.Look(now, tally.Progress, tally.Unacknowledged) is { } sign)
             {
                 _tell(name, sign);
             }
@@ -140,7 +140,7 @@ internal sealed class TrafficWatch : IAsyncDisposable
                 _tallies.Add(link.Interface, tally = new Tally());
             }
 
-            (tally.Progress, tally.Unacknowledged, tally.Rtt) = (0, false, null);
+            (tally.Progress, tally.Unacknowledged) = (0, false);
             // An address that two WANs have says nothing about either.
             tally.Addresses = [.. link.Addresses.Select(a => a.Address).Where(a => links.Count(l => l.Addresses.Any(b => b.Address.Equals(a))) == 1)];
         }
@@ -190,8 +190,6 @@ internal sealed class TrafficWatch : IAsyncDisposable
                 bool waits = subflow.Tcp.UnacknowledgedSegments > 0;
                 tally.Progress += progress;
                 tally.Unacknowledged |= waits;
-                TimeSpan rtt = subflow.Tcp.Rtt;
-                tally.Rtt = rtt > TimeSpan.Zero && (tally.Rtt is not { } least || rtt < least) ? rtt : tally.Rtt;
                 if (progress > 0 || waits)
                 {
                     seen.Moved = now;
@@ -228,8 +226,6 @@ internal sealed class TrafficWatch : IAsyncDisposable
         internal long Progress { get; set; }
 
         internal bool Unacknowledged { get; set; }
-
-        internal TimeSpan? Rtt { get; set; }
     }
 
     /// <summary>One connection's subflows as they were at the last look.</summary>

@@ -51,7 +51,7 @@ internal sealed class NodeAddresses : IAsyncDisposable
     {
         lock (_stop)
         {
-            if (!Equals(_seen, _node.Node) && _changed.CurrentCount == 0)
+            if (!Equals(_seen, _node.Known) && _changed.CurrentCount == 0)
             {
                 _changed.Release();
             }
@@ -66,7 +66,7 @@ internal sealed class NodeAddresses : IAsyncDisposable
             while (true)
             {
                 await _changed.WaitAsync(pause, _stop.Token);
-                PairedNode? node = _node.Node;
+                PairedNode? node = _node.Known;
                 _seen = node;
                 pause = await LookUpAsync(node) ? Refresh : RetryAfterFailure;
                 _first.TrySetResult();

@@ -22,6 +22,7 @@ internal sealed class NodeConnection(
 {
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Lock _lock = new();
+    private PairedNode? _prepared;
     private CancellationTokenSource? _session;
     private bool _reloading;
     private volatile NodePicture _picture = NodePicture.Unpaired;
@@ -51,8 +52,11 @@ internal sealed class NodeConnection(
 
     public PlainSession? Plain => _picture.Plain;
 
-    /// <summary>Reads the pairing before the start, for those who want to know where the VPS is and need no session.</summary>
-    internal void Prepare() => Node = Load();
+    /// <summary>The same, already before the start: for those who only want to know where the VPS is. Carriers dial it when the host is prepared.</summary>
+    internal PairedNode? Known => Node ?? _prepared;
+
+    /// <summary>Reads the pairing for <see cref="Known"/>.</summary>
+    internal void Prepare() => _prepared = Load();
 
     /// <summary>Reads the pairing anew and connects again with it.</summary>
     internal void Reload()
@@ -88,7 +92,7 @@ internal sealed class NodeConnection(
             }
 
             PairedNode? node = Load();
-            Node = node;
+            (Node, _prepared) = (node, null);
             if (node is null)
             {
                 Publish(NodePicture.Unpaired);

@@ -19,4 +19,14 @@ internal static class BenchmarkLabs
             new WanSpec("slow") { DownMbps = 50, UpMbps = 50, DelayMs = 30 },
         ],
     };
+
+    /// <summary>Two alike, so that each has its part in whatever goes on; the first is the one that faults happen to.</summary>
+    internal static LabSpec Faults => new()
+    {
+        Wans =
+        [
+            new WanSpec("one") { DownMbps = 30, UpMbps = 30, DelayMs = 10 },
+            new WanSpec("two") { DownMbps = 30, UpMbps = 30, DelayMs = 15 },
+        ],
+    };
 }

@@ -157,7 +157,7 @@ public sealed class PathTrackerTests
 
         _tracker.FellSilent();
         _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(50);
-        _tracker.AnswerTime.TotalMilliseconds.ShouldBeLessThanOrEqualTo(110);
+        _tracker.AnswerTime.TotalMilliseconds.ShouldBeLessThanOrEqualTo(200);
         Answer(20);
         _tracker.IsAlarmed.ShouldBeFalse();
         _tracker.Health.State.ShouldBe(LinkState.Up);

@@ -38,6 +38,9 @@ internal sealed class LabProcess : IAsyncDisposable
 
     internal IReadOnlyList<string> Error => _error.Lines;
 
+    /// <summary>Standard error with the moment (of Stopwatch) in which each line came.</summary>
+    internal IReadOnlyList<(long At, string Text)> StampedError => _error.Stamped;
+
     internal bool HasExited => _process.HasExited;
 
     /// <summary>Of a program that has ended.</summary>

@@ -1,15 +1,29 @@
+using System.Diagnostics;
+
 namespace Aggregator.Lab.Topology;
 
 /// <summary>The newest lines of a stream; others may wait for one.</summary>
 internal sealed class LineBuffer(int capacity)
 {
     private readonly Lock _lock = new();
-    private readonly Queue<string> _lines = new();
+    private readonly Queue<(long At, string Text)> _lines = new();
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _added;
     private bool _complete;
 
     internal IReadOnlyList<string> Lines
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _lines.Select(l => l.Text)];
+            }
+        }
+    }
+
+    /// <summary>With the moment (of Stopwatch) in which each was read.</summary>
+    internal IReadOnlyList<(long At, string Text)> Stamped
     {
         get
         {
@@ -24,7 +38,7 @@ internal sealed class LineBuffer(int capacity)
     {
         lock (_lock)
         {
-            _lines.Enqueue(line);
+            _lines.Enqueue((Stopwatch.GetTimestamp(), line));
             _added++;
             if (_lines.Count > capacity)
             {
@@ -55,7 +69,7 @@ internal sealed class LineBuffer(int capacity)
             bool complete;
             lock (_lock)
             {
-                fresh = [.. _lines.TakeLast((int)Math.Min(_added - seen, _lines.Count))];
+                fresh = [.. _lines.TakeLast((int)Math.Min(_added - seen, _lines.Count)).Select(l => l.Text)];
                 seen = _added;
                 complete = _complete;
                 changed = _changed.Task;
