@@ -109,6 +109,11 @@ internal static class GatewayDaemon
         ICarrier ways = config.Direct.IsPossible ? new WayChoice(carrier, direct, config.Direct, leaving) : carrier;
         leaving.Changed += () => host.SetDirect(leaving.State.IsDirect);
         host.SetDirect(leaving.State.IsDirect);
+        if (carrier is MptcpCarrier { Pool: var pool })
+        {
+            host.Loads.Changed += pool.Wake;
+        }
+
         var ingressLimits = IngressLimits.ForThisProcess(lanes ? 1 : 2);
         await using var flows = new FlowRegistry(time, ingressLimits);
         var context = new IngressContext(
@@ -131,7 +136,7 @@ internal static class GatewayDaemon
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
             traffic.Start();
             var speed = new SpeedTester(
-                node, nodeDialer, connector, identity, carrier, () => Sockets(carrier), () => host.Snapshot, config.State, time,
+                node, nodeDialer, connector, identity, carrier, () => Sockets(carrier), () => host.Snapshot, host.Loads, config.State, time,
                 loggers.CreateLogger<SpeedTester>());
             using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic, speed), time);
             builder.Services.AddSingleton(status);

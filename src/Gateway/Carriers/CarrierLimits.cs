@@ -8,7 +8,10 @@ internal sealed record CarrierLimits
     /// <summary>Connections kept ready when nothing happens: what a browser opens for a page's first second.</summary>
     internal int MinReady { get; init; } = 8;
 
-    /// <summary>And at most, however busy: each costs the VPS a socket and TLS state (about 50 KB with the kernel's part).</summary>
+    /// <summary>
+    /// And at most, however busy: each costs the VPS a socket and TLS state (about 50 KB with the kernel's part). As many again may wait on WANs that are
+    /// slow at the moment.
+    /// </summary>
     internal int MaxReady { get; init; } = 64;
 
     /// <summary>Handshakes under way at once. Enough to fill a 100 ms path; few enough not to look like an attack to the VPS.</summary>

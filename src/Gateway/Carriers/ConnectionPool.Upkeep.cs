@@ -30,19 +30,45 @@ internal sealed partial class ConnectionPool
         }
     }
 
-    /// <summary>The oldest that is still good; the bad ones before it go to <paramref name="dropped"/>.</summary>
+    /// <summary>The oldest that is good and quick, or else the oldest that is good; the bad ones before it go to <paramref name="dropped"/>.</summary>
     private ReadyConnection? TakeReady(List<ReadyConnection> dropped)
     {
-        while (_ready.First is { } first)
+        LinkedListNode<ReadyConnection>? slow = null;
+        for (var node = _ready.First; node is not null;)
         {
-            _ready.RemoveFirst();
-            if (!first.Value.Readable.IsCompleted && IsWanted(first.Value))
+            var next = node.Next;
+            if (node.Value.Readable.IsCompleted || !IsWanted(node.Value))
             {
-                return first.Value;
+                _ready.Remove(node);
+                dropped.Add(node.Value);
             }
-            dropped.Add(first.Value);
+            else if (_wans.IsQuick(node.Value.Path))
+            {
+                _ready.Remove(node);
+                return node.Value;
+            }
+            else
+            {
+                slow ??= node;
+            }
+            node = next;
         }
-        return null;
+        if (slow is not null)
+        {
+            _ready.Remove(slow);
+        }
+        return slow?.Value;
+    }
+
+    /// <summary>Those that the next flows should have. Slow ones are kept beside them: their WAN may be the quick one again in a moment.</summary>
+    private int QuickReady()
+    {
+        int quick = 0;
+        foreach (ReadyConnection connection in _ready)
+        {
+            quick += _wans.IsQuick(connection.Path) ? 1 : 0;
+        }
+        return quick;
     }
 
     private bool IsWanted(ReadyConnection connection) => _wans.IsUsable(connection.Path) && _dialer.IsCurrent(connection);
@@ -98,7 +124,7 @@ internal sealed partial class ConnectionPool
         {
             return;
         }
-        int wanted = _waiters.Count + Math.Max(0, _demand.Target - _ready.Count) - _dialing;
+        int wanted = _waiters.Count + Math.Max(0, Math.Min(_demand.Target - QuickReady(), (2 * _limits.MaxReady) - _ready.Count)) - _dialing;
         int room = _limits.MaxDialing - _dialing;
         if (Failing)
         {

@@ -135,6 +135,19 @@ internal sealed partial class ConnectionPool : IAsyncDisposable
         }
     }
 
+    /// <summary>Looks at everything soon, and does not wait for it: for events.</summary>
+    internal void Wake() => _ = Task.Run(async () =>
+    {
+        try
+        {
+            await ReviewAsync();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            _logger.PoolFault(e);
+        }
+    });
+
     /// <summary>Looks at everything now: to be called when links changed.</summary>
     internal async ValueTask ReviewAsync()
     {

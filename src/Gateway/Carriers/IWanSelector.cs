@@ -13,4 +13,10 @@ internal interface IWanSelector
 
     /// <summary>Whether a ready connection that started on <paramref name="path"/> is worth handing out: false once that WAN is down or has lost the address.</summary>
     bool IsUsable(in WanPath path);
+
+    /// <summary>
+    /// Whether a small request over such a connection is about as quick as it could be now. False where its first subflow is on a WAN that is much slower
+    /// than another, or whose queue is being filled: the sender prefers the first subflow while nothing waits on it, whatever its round trip.
+    /// </summary>
+    bool IsQuick(in WanPath path) => true;
 }

@@ -9,7 +9,8 @@ namespace Aggregator.Gateway.Links;
 /// only when no active one is up. All WANs share the load whatever starts it: the other subflows join at once.
 /// </summary>
 /// <param name="current">The latest snapshot.</param>
-internal sealed class WanSelector(Func<LinkSnapshot> current) : IWanSelector
+/// <param name="loads">What is being loaded on purpose.</param>
+internal sealed class WanSelector(Func<LinkSnapshot> current, LinkLoads loads) : IWanSelector
 {
     /// <summary>Another WAN takes over only when it is quicker by this factor, so that two alike do not take turns.</summary>
     private const double Hysteresis = 0.8;
@@ -29,7 +30,7 @@ internal sealed class WanSelector(Func<LinkSnapshot> current) : IWanSelector
                 continue;
             }
 
-            double rtt = link.RttMs ?? double.MaxValue;
+            double rtt = RttOf(link);
             if (link.Interface == _last)
             {
                 rtt *= Hysteresis;
@@ -70,6 +71,34 @@ internal sealed class WanSelector(Func<LinkSnapshot> current) : IWanSelector
         // Bound to no device, or to one that is no WAN any more.
         return path.Interface is null;
     }
+
+    public bool IsQuick(in WanPath path)
+    {
+        if (path.Source is not { } source)
+        {
+            return true;
+        }
+
+        Link? own = null;
+        var bestRank = Rank.None;
+        double best = double.PositiveInfinity;
+        foreach (var link in current().Links)
+        {
+            own = link.Interface == path.Interface ? link : own;
+            var rank = TryPath(link, source.AddressFamily, out _) ? RankOf(link) : Rank.None;
+            double rtt = RttOf(link);
+            if (rank < bestRank || (rank == bestRank && rtt < best))
+            {
+                (bestRank, best) = (rank, rtt);
+            }
+        }
+
+        return own is null || RankOf(own) < bestRank
+            || (RankOf(own) == bestRank && (loads.ExpectedMs(own.Interface) is null ? RttOf(own) <= LinkLoads.BearableMs(best) : RttOf(own) <= best));
+    }
+
+    /// <summary>Now, or as is to be expected within moments.</summary>
+    private double RttOf(Link link) => loads.ExpectedMs(link.Interface) ?? link.RttMs ?? double.MaxValue;
 
     private static bool TryPath(Link link, AddressFamily family, out WanPath path)
     {

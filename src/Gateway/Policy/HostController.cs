@@ -47,13 +47,16 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         _logger = loggers.CreateLogger<HostController>();
         Links = new LinkMonitor(config, time, loggers.CreateLogger<LinkMonitor>());
         _prober = new PathProber(Links, config.Probe, time, loggers.CreateLogger<PathProber>());
-        Selector = new WanSelector(() => Links.Current);
+        Selector = new WanSelector(() => Links.Current, Loads);
     }
 
     internal LinkMonitor Links { get; }
 
     /// <summary>What the carrier's connections show of a WAN, by its interface; see <see cref="TrafficWatch"/>.</summary>
     internal void Traffic(string @interface, TrafficSign sign) => _prober.Traffic(@interface, sign);
+
+    /// <summary>What is being loaded on purpose.</summary>
+    internal LinkLoads Loads { get; } = new();
 
     /// <summary>The carrier's choice of WANs.</summary>
     internal WanSelector Selector { get; }

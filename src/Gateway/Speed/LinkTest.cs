@@ -8,7 +8,8 @@ namespace Aggregator.Gateway.Speed;
 /// One link alone: idle probes, then for each direction the rate (several streams of plain TCP bound to the link: an MPTCP connection would be joined
 /// from the other links) and the round trip with the queue full. What fails is this link's error.
 /// </summary>
-internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall call, SpeedClock clock, PhaseNumbers groups, Action<string, double?, double?> progress)
+internal sealed class LinkTest(
+    SpeedPath path, SpeedDialer dialer, SpeedCall call, SpeedClock clock, PhaseNumbers groups, LinkLoads loads, Action<string, double?, double?> progress)
     : IAsyncDisposable
 {
     private const int RateStreams = 8;
@@ -131,7 +132,25 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
     {
         progress(name, null, null);
         uint group = groups.Next();
-        SpeedStream[] streams = await dialer.DialAsync(path, RateStreams + PacedStreams + FillStreams, cancellationToken);
+        Loaded();
+        try
+        {
+            // Others' flows get connections that begin elsewhere before this line is loaded.
+            Task elsewhere = Task.Delay(GoElsewhere, clock.Time, cancellationToken);
+            SpeedStream[] streams = await dialer.DialAsync(path, RateStreams + PacedStreams + FillStreams, cancellationToken);
+            await elsewhere;
+            return await LoadAsync(name, kind, length, group, streams, figures, cancellationToken);
+        }
+        finally
+        {
+            await DrainAsync();
+            loads.End(path.Interface);
+        }
+    }
+
+    private async Task<(LoadResult Load, double? LoadedMs)> LoadAsync(
+        string name, SpeedKind kind, LoadTime length, uint group, SpeedStream[] streams, Func<uint, List<SpeedStream>, LoadFigures> figures, CancellationToken cancellationToken)
+    {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
@@ -147,7 +166,11 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
                 figures(group, started),
                 _idleS,
                 length,
-                mbps => progress(name, mbps, _best.LatestMs),
+                mbps =>
+                {
+                    Loaded();
+                    progress(name, mbps, _best.LatestMs);
+                },
                 cancellationToken);
             Result.MtuBytes = started[0].Tcp().PathMtuBytes;
             if (load.Rate is { Mbps: var rate } && load.RetransmitRatio > WorthALook)
@@ -168,6 +191,25 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
             }
         }
     }
+
+    private void Loaded() => loads.Set(path.Interface, _idleS * 1000, _best.LatestMs ?? 0);
+
+    /// <summary>What the test left in the line's queue has gone; nobody's small request waits behind it, and the next measurement begins with an empty one.</summary>
+    private async Task DrainAsync()
+    {
+        double from = clock.NowS;
+        using var timer = new PeriodicTimer(LoadPhase.Tick, clock.Time);
+        while (clock.NowS - from < MostDrainS && _best.LatestMs > DrainedPart * _idleS * 1000 && await timer.WaitForNextTickAsync(CancellationToken.None))
+        {
+        }
+    }
+
+    /// <summary>Three round trips of a line that is worth going to (TCP, TLS, greeting), and the time for that much arithmetic.</summary>
+    private static readonly TimeSpan GoElsewhere = TimeSpan.FromMilliseconds(250);
+
+    private const double MostDrainS = 0.5;
+
+    private const double DrainedPart = 1.5;
 
     /// <summary>
     /// What the line loses by itself: at half of its rate no queue overflows, so what is sent again then was lost on the way. The rate's own streams are
@@ -225,6 +267,7 @@ internal sealed class LinkTest(SpeedPath path, SpeedDialer dialer, SpeedCall cal
         {
             await timer.WaitForNextTickAsync(cancellationToken);
             now = clock.NowS;
+            Loaded();
             progress("loaded-" + name, null, _best.LatestMs);
             ulong retransmits = kind == SpeedKind.Upload
                 ? (ulong)streams.Sum(s => s.Tcp().Retransmits)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Aggregator.Gateway.Carriers;
+using Aggregator.Gateway.Links;
 using Aggregator.Protocol.V1;
 
 namespace Aggregator.Gateway.Speed;
@@ -10,10 +11,12 @@ namespace Aggregator.Gateway.Speed;
 /// <param name="CarrierSockets">The carrier's connections at the moment, for the kernel's figures.</param>
 /// <param name="VpsHealth">Its latest report; null: none.</param>
 /// <param name="LinkOf">The link that has this address.</param>
+/// <param name="Loads">Where links are told to be loaded.</param>
 internal sealed record SpeedParts(
     SpeedDialer Dialer,
     Func<CancellationToken, Task<IPEndPoint[]>> ResolveAsync,
     ICarrier Carrier,
     Func<IEnumerable<Socket>> CarrierSockets,
     Func<IPAddress, string?> LinkOf,
-    Func<VpsHealth?> VpsHealth);
+    Func<VpsHealth?> VpsHealth,
+    LinkLoads Loads);

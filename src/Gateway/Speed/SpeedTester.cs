@@ -12,6 +12,7 @@ namespace Aggregator.Gateway.Speed;
 
 /// <summary>Runs speed tests, one at a time.</summary>
 /// <param name="links">The latest snapshot.</param>
+/// <param name="loads">Where the carrier is told to begin elsewhere.</param>
 internal sealed class SpeedTester(
     NodeConnection node,
     INodeDialer nodeDialer,
@@ -20,6 +21,7 @@ internal sealed class SpeedTester(
     ICarrier carrier,
     Func<IEnumerable<Socket>> carrierSockets,
     Func<LinkSnapshot> links,
+    LinkLoads loads,
     string stateDirectory,
     TimeProvider time,
     ILogger<SpeedTester> log)
@@ -53,7 +55,8 @@ internal sealed class SpeedTester(
                 carrier,
                 carrierSockets,
                 address => links().Links.FirstOrDefault(l => l.Addresses.Any(a => a.Address.Equals(address)))?.Name,
-                () => node.Health.Report);
+                () => node.Health.Report,
+                loads);
             report(new SpeedProgress { Phase = "checking", Links = { chosen.Select(l => l.Name) } });
             SpeedResult result = await new SpeedSession(options, chosen, parts, call, clock, report).RunAsync(started, cancellationToken);
             log.TestEnded(result.DurationS);

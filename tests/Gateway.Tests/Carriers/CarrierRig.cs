@@ -34,11 +34,14 @@ internal sealed class TestWans(params WanPath[] paths) : IWanSelector
 {
     internal HashSet<WanPath> Down { get; } = [];
 
+    /// <summary>Not picked, but what began there is kept.</summary>
+    internal HashSet<WanPath> Slow { get; } = [];
+
     public bool TryPick(AddressFamily family, ReadOnlySpan<WanPath> tried, out WanPath path)
     {
         foreach (WanPath candidate in paths)
         {
-            if (!tried.Contains(candidate) && !Down.Contains(candidate))
+            if (!tried.Contains(candidate) && !Down.Contains(candidate) && !Slow.Contains(candidate))
             {
                 path = candidate;
                 return true;
@@ -49,6 +52,8 @@ internal sealed class TestWans(params WanPath[] paths) : IWanSelector
     }
 
     public bool IsUsable(in WanPath path) => !Down.Contains(path);
+
+    public bool IsQuick(in WanPath path) => !Slow.Contains(path);
 }
 
 /// <summary>A carrier over a real dialer to a <see cref="FakeVps"/>.</summary>

@@ -76,6 +76,39 @@ public sealed class ConnectionPoolTests
         await flow.Stream!.DisposeAsync();
     }
 
+    [Fact]
+    public async Task While_a_WAN_is_slow_flows_begin_on_another_and_its_connections_wait()
+    {
+        await using FakeVps vps = FakeVps.Start();
+        WanPath first = new(null, IPAddress.Parse("127.0.0.8")), second = new(null, IPAddress.Parse("127.0.0.9"));
+        var wans = new TestWans(first, second);
+        await using var rig = new CarrierRig(vps.Target, wans);
+        await rig.ReadyAsync();
+        wans.Slow.Add(first);
+        rig.Carrier.Pool.Wake();
+        int min = CarrierLimits.Default.MinReady;
+        await rig.ReadyAsync(2 * min);
+        rig.Carrier.Pool.Ready.ShouldBe(2 * min);
+        (await TakenAsync(rig)).ShouldBe(second.Source);
+
+        wans.Slow.Remove(first);
+        wans.Slow.Add(second);
+        (await TakenAsync(rig)).ShouldBe(first.Source);
+
+        // Nothing quick is left: what there is serves.
+        wans.Slow.Add(first);
+        (await TakenAsync(rig)).ShouldNotBeNull();
+    }
+
+    private static async Task<IPAddress?> TakenAsync(CarrierRig rig)
+    {
+        CarriedFlow flow = await rig.Carrier.OpenAsync(new FlowTarget("echo", 1), default, CancellationToken.None);
+        IPAddress? source = rig.Carrier.Live.Single().Path.Source;
+        await flow.Stream!.DisposeAsync();
+        await IngressRig.Eventually(() => rig.Carrier.LiveCount == 0);
+        return source;
+    }
+
     /// <summary>The VPS restarts: flows of the time between fail at once, none hangs; when it is back, flows are carried without anybody's help.</summary>
     [Fact]
     public async Task A_restart_of_the_VPS_fails_flows_fast_and_is_recovered_from()

@@ -10,13 +10,14 @@ namespace Aggregator.Gateway.Tests.Links;
 
 public sealed class WanSelectorTests
 {
+    private readonly LinkLoads _loads = new();
     private readonly WanSelector _selector;
     private Link[] _links;
 
     public WanSelectorTests()
     {
         _links = [Wan(1, 30), Wan(2, 10), Wan(3, 5) with { Role = LinkRole.Backup }];
-        _selector = new WanSelector(() => LinkSnapshot.Empty with { Links = [.. _links] });
+        _selector = new WanSelector(() => LinkSnapshot.Empty with { Links = [.. _links] }, _loads);
     }
 
     [Fact]
@@ -70,6 +71,46 @@ public sealed class WanSelectorTests
         _links[1] = _links[1] with { State = LinkState.Down };
         _selector.IsUsable(path).ShouldBeFalse();
     }
+
+    [Fact]
+    public void A_link_that_a_test_loads_gives_way_to_one_that_is_quicker_than_it_will_be()
+    {
+        int changes = 0;
+        _loads.Changed += () => changes++;
+        WanPath one = PathOf(1), two = PathOf(2);
+        (_selector.IsQuick(one), _selector.IsQuick(two)).ShouldBe((true, true));
+
+        // Idle it takes 10 ms, so with a load 70 ms are borne: more than the other's 30.
+        _loads.Set("wan2", 10, 12);
+        Pick().ShouldBe("wan1");
+        (_selector.IsQuick(one), _selector.IsQuick(two)).ShouldBe((true, false));
+
+        // The other one is slower than that, until the queue is longer.
+        _links[0] = Wan(1, 90);
+        Pick().ShouldBe("wan2");
+        (_selector.IsQuick(one), _selector.IsQuick(two)).ShouldBe((true, true));
+        _loads.Set("wan2", 10, 130);
+        Pick().ShouldBe("wan1");
+        _selector.IsQuick(two).ShouldBeFalse();
+
+        _loads.End("wan2");
+        Pick().ShouldBe("wan2");
+        (_selector.IsQuick(one), _selector.IsQuick(two)).ShouldBe((false, true));
+        changes.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Connections_of_a_backup_are_slow_once_an_active_link_is_back()
+    {
+        Link[] before = _links;
+        _links = [.. _links.Select(l => l.Role == LinkRole.Active ? l with { State = LinkState.Down } : l)];
+        _selector.IsQuick(PathOf(3)).ShouldBeTrue();
+        _links = before;
+        _selector.IsQuick(PathOf(3)).ShouldBeFalse();
+        _selector.IsQuick(default).ShouldBeTrue();
+    }
+
+    private static WanPath PathOf(int number) => new($"wan{number}", IPAddress.Parse($"10.{number}.0.2"));
 
     private static Link Wan(int number, double? rttMs) => new()
     {

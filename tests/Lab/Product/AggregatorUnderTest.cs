@@ -36,6 +36,9 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
 
     internal string GatewayConfig => Path.Combine(_directory, "gateway.yaml");
 
+    /// <summary>The gateway daemon's Unix socket.</summary>
+    internal string GatewayApi => Path.Combine(_directory, "gateway.sock");
+
     internal string VpsConfig => Path.Combine(_directory, "vps.yaml");
 
     internal LabProcess Gateway => _gateway ?? throw new InvalidOperationException("the gateway is not started");
@@ -219,7 +222,7 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
 
         text.Append(_settings.Carrier is { } carrier ? $"carrier: {carrier}\n" : "");
         text.Append(_settings.Encrypt ? "" : "cipher: none\n");
-        text.Append($"state: {Path.Combine(_directory, "gateway")}\napi: {Path.Combine(_directory, "gateway.sock")}\n");
+        text.Append($"state: {Path.Combine(_directory, "gateway")}\napi: {GatewayApi}\n");
         return text.Append(_settings.GatewayMore).ToString();
     }
 

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
+using Aggregator.Cli;
+using Aggregator.Lab.Product;
 using Aggregator.Lab.Topology;
 using Aggregator.Network.Tests.Scenarios;
+using Aggregator.Protocol.V1;
 using Shouldly;
 using Xunit;
 using Xunit.Abstractions;
@@ -22,47 +24,66 @@ public sealed class BondedTests(ITestOutputHelper output)
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(150);
 
-    [SkippableFact]
-    public async Task The_default_test_ends_in_time_and_small_requests_stay_quick()
+    [SkippableTheory]
+    [InlineData("mptcp")]
+    [InlineData("trunk")]
+    public async Task The_default_test_ends_in_time_and_small_requests_stay_quick(string carrier)
     {
-        await using Scene scene = await Scene.StartAsync(wans: Wans);
-        double[] idle = await RequestsAsync(scene, Task.Delay(TimeSpan.FromSeconds(4)));
+        await using Scene scene = await Scene.StartAsync(new ProductSettings { Carrier = carrier }, Wans);
+        double idleMs = At([.. (await RequestsAsync(scene, Task.Delay(TimeSpan.FromSeconds(4)))).Select(r => r.Ms)], 0.5);
         long began = Stopwatch.GetTimestamp();
-        Task<JsonElement> running = scene.SpeedtestAsync();
-        double[] busy = await RequestsAsync(scene, running);
-        JsonElement result = await running;
+        var phases = new PhaseLog();
+        Task<SpeedResult> running = phases.RunAsync(scene.Product, new SpeedRequest());
+        List<Request> requests = await RequestsAsync(scene, running);
+        SpeedResult result = await running;
         TimeSpan took = Stopwatch.GetElapsedTime(began);
-        output.WriteLine(result.GetRawText());
-        double idleMs = At(idle, 0.5);
+        output.WriteLine(JsonOutput.Format(result));
+        double[] busy = [.. requests.Select(r => r.Ms)];
+        double bound = (2 * idleMs) + 50;
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"took {took.TotalSeconds:0.0} s; requests idle {idleMs:0} ms; while it ran: median {At(busy, 0.5):0}, 90th {At(busy, 0.9):0}, 95th {At(busy, 0.95):0}, highest {At(busy, 1):0} ms; over the bound {busy.Count(b => b > (2 * idleMs) + 50)} of {busy.Length}"));
+            $"took {took.TotalSeconds:0.0} s; requests idle {idleMs:0} ms; while it ran: median {At(busy, 0.5):0}, 90th {At(busy, 0.9):0}, 95th {At(busy, 0.95):0}, highest {At(busy, 1):0} ms; over the bound of {bound:0} ms {busy.Count(b => b > bound)} of {busy.Length}"));
+        foreach (Request slow in requests.Where(r => r.Ms > bound))
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {slow.Ms:0} ms after {Stopwatch.GetElapsedTime(began, slow.Began).TotalSeconds:0.0} s: {phases.Between(slow.Began, slow.Ended)}"));
+        }
 
-        JsonElement bonded = result.GetProperty("bonded");
-        bonded.Number("down_mbps").ShouldNotBeNull();
-        bonded.Number("up_mbps").ShouldNotBeNull();
-        bonded.Number("mptcp_down_mbps").ShouldNotBeNull();
-        bonded.GetProperty("subflows").EnumerateArray().Select(s => s.Text("link")).Distinct().Count().ShouldBe(Wans.Length);
-        bonded.GetProperty("subflows").EnumerateArray().Sum(s => s.Number("share_down") ?? 0).ShouldBe(1, 0.01);
-        result.Text("verdict").ShouldNotBeNullOrEmpty();
-        At(busy, 0.5).ShouldBeLessThan((2 * idleMs) + 50);
+        foreach (var phase in requests.GroupBy(r => phases.Between(r.Began, r.Began)))
+        {
+            double[] all = [.. phase.Select(r => r.Ms)];
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {phase.Key}: {all.Length} requests, median {At(all, 0.5):0}, highest {At(all, 1):0} ms"));
+        }
+
+        SpeedBonded bonded = result.Bonded;
+        bonded.HasDownMbps.ShouldBeTrue();
+        bonded.HasUpMbps.ShouldBeTrue();
+        bonded.HasMptcpDownMbps.ShouldBeTrue();
+        bonded.Subflows.Select(s => s.Link).Distinct().Count().ShouldBe(Wans.Length);
+        bonded.Subflows.Sum(s => s.ShareDown).ShouldBe(1, 0.01);
+        result.Verdict.ShouldNotBeNullOrEmpty();
+        At(busy, 0.5).ShouldBeLessThan(bound);
         took.ShouldBeLessThan(TimeSpan.FromSeconds(45));
     }
 
     /// <summary>Small downloads through SOCKS, one after the other.</summary>
-    private static async Task<double[]> RequestsAsync(Scene scene, Task until)
+    private static async Task<List<Request>> RequestsAsync(Scene scene, Task until)
     {
-        var times = new List<double>();
+        var requests = new List<Request>();
         while (!until.IsCompleted)
         {
             long began = Stopwatch.GetTimestamp();
-            await scene.Curl.DownloadAsync(WayIn.SocksV4, times.Count, 1000);
-            times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
+            await scene.Curl.DownloadAsync(WayIn.SocksV4, requests.Count, 1000);
+            requests.Add(new Request(began, Stopwatch.GetTimestamp()));
             await Task.Delay(Pause);
         }
 
-        return [.. times.Order()];
+        return requests;
     }
 
-    private static double At(double[] sorted, double part) => sorted[(int)Math.Min(sorted.Length - 1, part * sorted.Length)];
+    private static double At(double[] values, double part) => values.Order().ElementAt((int)Math.Min(values.Length - 1, part * values.Length));
+
+    private sealed record Request(long Began, long Ended)
+    {
+        internal double Ms => Stopwatch.GetElapsedTime(Began, Ended).TotalMilliseconds;
+    }
 }
