@@ -2,40 +2,65 @@ using System.Collections.Immutable;
 
 namespace Aggregator.Gateway.Links;
 
+/// <summary>What a speed test knows of a link while it lasts.</summary>
+/// <param name="IdleMs">The round trip without any load.</param>
+/// <param name="ExpectedMs">What is to be expected while the test loads the link; null: it does not at the moment.</param>
+internal readonly record struct LinkLoad(double IdleMs, double? ExpectedMs)
+{
+    internal bool IsLoaded => ExpectedMs is not null;
+
+    /// <summary>What a small request may have to wait for while a line is loaded: above it another line is the better one.</summary>
+    internal static double BearableMs(double idleMs) => (2 * idleMs) + 50;
+}
+
 /// <summary>
-/// Links that are loaded on purpose at the moment (a speed test fills their queues), with the round trip that is to be expected there meanwhile. Probes
-/// tell such a thing only when it is nearly over. Safe for many threads.
+/// Links that are loaded on purpose at the moment (a speed test fills their queues), and what a round trip takes there meanwhile and on the others. Probes
+/// tell the first only when it is nearly over, and in the first seconds of a link they tell the cost of first times as well. Safe for many threads.
 /// </summary>
 internal sealed class LinkLoads
 {
-    private ImmutableDictionary<string, double> _expectedMs = ImmutableDictionary<string, double>.Empty;
+    private ImmutableDictionary<string, LinkLoad> _current = ImmutableDictionary<string, LinkLoad>.Empty;
 
     /// <summary>A load begins or has ended. Handlers return at once.</summary>
     internal event Action? Changed;
 
-    /// <summary>Null: nobody loads it.</summary>
-    internal double? ExpectedMs(string device) => Volatile.Read(ref _expectedMs).TryGetValue(device, out double ms) ? ms : null;
+    /// <summary>By interface.</summary>
+    internal ImmutableDictionary<string, LinkLoad> Current => Volatile.Read(ref _current);
 
-    /// <summary>What a small request may have to wait for while its line is loaded: above it another line is the better one.</summary>
-    internal static double BearableMs(double idleMs) => (2 * idleMs) + 50;
+    /// <summary>As is to be expected, or was measured, or as the probes say; null: not known.</summary>
+    internal static double? RttMs(Link link, ImmutableDictionary<string, LinkLoad> loads) =>
+        loads.TryGetValue(link.Interface, out LinkLoad load) ? load.ExpectedMs ?? load.IdleMs : link.RttMs;
 
-    /// <param name="latestMs">The latest round trip over it; below what a load may come to at any moment it counts as that much.</param>
-    internal void Set(string device, double idleMs, double latestMs)
+    /// <summary>A test begins with this link: nothing loads it yet.</summary>
+    internal void Know(string device, double idleMs) => ImmutableInterlocked.AddOrUpdate(ref _current, device, new LinkLoad(idleMs, null), (_, l) => l with { IdleMs = idleMs });
+
+    /// <param name="latestMs">The latest round trip over it; what is less than a load may come to at any moment counts as that much.</param>
+    internal void Load(string device, double idleMs, double latestMs)
     {
-        bool begins = ExpectedMs(device) is null;
-        double expected = Math.Max(BearableMs(idleMs), latestMs);
-        ImmutableInterlocked.AddOrUpdate(ref _expectedMs, device, expected, (_, _) => expected);
+        bool begins = !IsLoaded(device);
+        var load = new LinkLoad(idleMs, Math.Max(LinkLoad.BearableMs(idleMs), latestMs));
+        ImmutableInterlocked.AddOrUpdate(ref _current, device, load, (_, _) => load);
         if (begins)
         {
             Changed?.Invoke();
         }
     }
 
-    internal void End(string device)
+    internal void EndLoad(string device)
     {
-        if (ImmutableInterlocked.TryRemove(ref _expectedMs, device, out _))
+        if (IsLoaded(device))
         {
+            ImmutableInterlocked.AddOrUpdate(ref _current, device, default(LinkLoad), (_, l) => l with { ExpectedMs = null });
             Changed?.Invoke();
         }
     }
+
+    /// <summary>The test is over.</summary>
+    internal void Forget(string device)
+    {
+        EndLoad(device);
+        ImmutableInterlocked.TryRemove(ref _current, device, out _);
+    }
+
+    private bool IsLoaded(string device) => Current.TryGetValue(device, out LinkLoad load) && load.IsLoaded;
 }

@@ -19,31 +19,8 @@ internal sealed class WanSelector(Func<LinkSnapshot> current, LinkLoads loads) :
 
     public bool TryPick(AddressFamily family, ReadOnlySpan<WanPath> tried, out WanPath path)
     {
-        Link? best = null;
-        var bestRank = Rank.None;
-        double bestRtt = double.PositiveInfinity;
-        foreach (var link in current().Links)
-        {
-            var rank = RankOf(link);
-            if (rank == Rank.None || !TryPath(link, family, out var candidate) || tried.Contains(candidate))
-            {
-                continue;
-            }
-
-            double rtt = RttOf(link);
-            if (link.Interface == _last)
-            {
-                rtt *= Hysteresis;
-            }
-
-            if (rank < bestRank || (rank == bestRank && rtt < bestRtt))
-            {
-                (best, bestRank, bestRtt) = (link, rank, rtt);
-            }
-        }
-
         path = default;
-        if (best is null)
+        if (Best(family, tried) is not { } best)
         {
             return false;
         }
@@ -74,31 +51,55 @@ internal sealed class WanSelector(Func<LinkSnapshot> current, LinkLoads loads) :
 
     public bool IsQuick(in WanPath path)
     {
-        if (path.Source is not { } source)
+        if (path.Source is not { } source || Best(source.AddressFamily, []) is not { } best || best.Interface == path.Interface)
         {
             return true;
         }
 
-        Link? own = null;
-        var bestRank = Rank.None;
-        double best = double.PositiveInfinity;
         foreach (var link in current().Links)
         {
-            own = link.Interface == path.Interface ? link : own;
-            var rank = TryPath(link, source.AddressFamily, out _) ? RankOf(link) : Rank.None;
-            double rtt = RttOf(link);
-            if (rank < bestRank || (rank == bestRank && rtt < best))
+            if (link.Interface == path.Interface)
             {
-                (bestRank, best) = (rank, rtt);
+                // What is loaded now gives way to any that is better; without a load a connection is worth keeping that is not much slower.
+                return RankOf(link) < RankOf(best)
+                    || (RankOf(link) == RankOf(best) && !IsLoaded(link) && RttOf(link) <= LinkLoad.BearableMs(RttOf(best)));
             }
         }
 
-        return own is null || RankOf(own) < bestRank
-            || (RankOf(own) == bestRank && (loads.ExpectedMs(own.Interface) is null ? RttOf(own) <= LinkLoads.BearableMs(best) : RttOf(own) <= best));
+        return true;
     }
 
-    /// <summary>Now, or as is to be expected within moments.</summary>
-    private double RttOf(Link link) => loads.ExpectedMs(link.Interface) ?? link.RttMs ?? double.MaxValue;
+    private Link? Best(AddressFamily family, ReadOnlySpan<WanPath> tried)
+    {
+        Link? best = null;
+        var bestRank = Rank.None;
+        double bestRtt = double.PositiveInfinity;
+        foreach (var link in current().Links)
+        {
+            var rank = RankOf(link);
+            if (rank == Rank.None || !TryPath(link, family, out var candidate) || tried.Contains(candidate))
+            {
+                continue;
+            }
+
+            double rtt = RttOf(link);
+            if (link.Interface == _last && !IsLoaded(link))
+            {
+                rtt *= Hysteresis;
+            }
+
+            if (rank < bestRank || (rank == bestRank && rtt < bestRtt))
+            {
+                (best, bestRank, bestRtt) = (link, rank, rtt);
+            }
+        }
+
+        return best;
+    }
+
+    private double RttOf(Link link) => LinkLoads.RttMs(link, loads.Current) ?? double.MaxValue;
+
+    private bool IsLoaded(Link link) => loads.Current.TryGetValue(link.Interface, out LinkLoad load) && load.IsLoaded;
 
     private static bool TryPath(Link link, AddressFamily family, out WanPath path)
     {

@@ -78,6 +78,7 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         _applier = await HostApplier.OpenAsync(_config.State, _logger, cancellationToken);
         await Links.StartAsync(cancellationToken);
         Links.Changed += Wake;
+        Loads.Changed += Wake;
         _prober.Start();
         _prober.SetTargets(_inputs.Node);
         _loop = RunAsync(HostFactsReader.Read(new SysctlFiles()), _applier, _stop.Token);
@@ -158,6 +159,7 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         }
 
         Links.Changed -= Wake;
+        Loads.Changed -= Wake;
         await _stop.CancelAsync();
         await _loop;
         await _prober.DisposeAsync();
@@ -221,6 +223,7 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
             Links = links,
             NodeFamilies = [.. inputs.Node.Select(n => n.AddressFamily).Distinct()],
             WorstRttMs = _worstRttMs,
+            Loads = Loads.Current,
             Host = facts,
             TransparentV4 = inputs.TransparentV4,
             TransparentV6 = inputs.TransparentV6,

@@ -14,6 +14,9 @@ internal sealed record PolicyInput
     /// <summary>With health.</summary>
     internal required LinkSnapshot Links { get; init; }
 
+    /// <summary>Interfaces that a speed test knows, and loads.</summary>
+    internal ImmutableDictionary<string, LinkLoad> Loads { get; init; } = ImmutableDictionary<string, LinkLoad>.Empty;
+
     /// <summary>Families in which the VPS is reached, the preferred first; empty: unpaired, so every family is prepared.</summary>
     internal ImmutableArray<AddressFamily> NodeFamilies { get; init; } = [];
 

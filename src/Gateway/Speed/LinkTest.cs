@@ -123,6 +123,7 @@ internal sealed class LinkTest(
         await _probing.CancelAsync();
         await _probes;
         _probing.Dispose();
+        loads.Forget(path.Interface);
         double?[] both = [Result.HasRetransmitRatioDown ? Result.RetransmitRatioDown : null, Result.HasRetransmitRatioUp ? Result.RetransmitRatioUp : null];
         Set(both.Max(), v => Result.RetransmitRatio = v);
     }
@@ -144,7 +145,6 @@ internal sealed class LinkTest(
         finally
         {
             await DrainAsync();
-            loads.End(path.Interface);
         }
     }
 
@@ -192,7 +192,10 @@ internal sealed class LinkTest(
         }
     }
 
-    private void Loaded() => loads.Set(path.Interface, _idleS * 1000, _best.LatestMs ?? 0);
+    /// <summary>Nothing more is measured on it alone: flows may begin on it again.</summary>
+    internal void EndLoad() => loads.EndLoad(path.Interface);
+
+    private void Loaded() => loads.Load(path.Interface, _idleS * 1000, _best.LatestMs ?? 0);
 
     /// <summary>What the test left in the line's queue has gone; nobody's small request waits behind it, and the next measurement begins with an empty one.</summary>
     private async Task DrainAsync()
@@ -317,6 +320,7 @@ internal sealed class LinkTest(
         }
 
         _idleS = median / 1000;
+        loads.Know(path.Interface, median);
         Result.RttIdleMs = median;
         Result.RttMinMs = best.Min();
         Set(RoundTrips.Jitter(best), v => Result.JitterMs = v);

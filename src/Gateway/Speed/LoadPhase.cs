@@ -14,8 +14,12 @@ internal sealed record LoadResult(SteadyRate? Rate, RateSeries Series, int Strea
 /// <summary>Where a phase has its figures from. Each may say null: not known yet, or not at all.</summary>
 /// <param name="Received">What has arrived so far, and when, on the receiver's clock.</param>
 /// <param name="Sent">What the senders' kernels say, where the connections are plain TCP.</param>
-/// <param name="Least">The smaller rate of the two counts: what came in order may have waited since before, and what was sent may have been sent twice.</param>
-internal sealed record LoadFigures(Func<(double TimeS, double Bytes)?> Received, Func<SentSoFar?> Sent, bool Least = false);
+/// <param name="Least">
+/// Of many ways at once: the smaller rate of the two counts, over all of the time behind the ramp. What comes in order waits for the slowest way and then
+/// jumps, so it never looks steady; and what was sent may have been sent twice.
+/// </param>
+/// <param name="FirstStreams">With how many it begins. Of two on one line, one at a time is held back by a loss of its own.</param>
+internal sealed record LoadFigures(Func<(double TimeS, double Bytes)?> Received, Func<SentSoFar?> Sent, bool Least = false, int FirstStreams = 2);
 
 /// <summary>Sums over the senders' connections.</summary>
 /// <param name="TimeS">On our clock.</param>
@@ -50,6 +54,9 @@ internal sealed class LoadPhase(SpeedClock clock)
 
     private const double RampPart = 0.3;
 
+    /// <summary>Streams that were added late: what is left must be long enough to be a mean.</summary>
+    private const double MostRampPart = 0.5;
+
     /// <param name="streams">Connected; they are started as they are needed.</param>
     /// <param name="start">Starts one of them.</param>
     /// <param name="rttS">Of the idle way, roughly.</param>
@@ -64,7 +71,7 @@ internal sealed class LoadPhase(SpeedClock clock)
         double began = clock.NowS;
         double toOurs = double.PositiveInfinity;
         double grewAt = began;
-        var ramp = new StreamRamp(streams, start, rttS, began);
+        var ramp = new StreamRamp(streams, figures.FirstStreams, start, rttS, began);
         using var timer = new PeriodicTimer(Tick, clock.Time);
         while (true)
         {
@@ -90,14 +97,14 @@ internal sealed class LoadPhase(SpeedClock clock)
             }
 
             progress(series.LatestMbps(0.2));
-            await ramp.StepAsync(now, series, counts);
+            await ramp.StepAsync(now, figures.Least && delivered.Points.Count > 0 ? delivered : series, counts);
             bool over = now - began >= length.MostS;
             if (!over && (now - began < length.LeastS || !ramp.Settled))
             {
                 continue;
             }
 
-            SteadyRate? rate = Rate(series, delivered, toOurs, ramp.SettledS, figures.Least);
+            SteadyRate? rate = figures.Least ? Least(series, delivered, toOurs, ramp.SettledS) : Rate(series, delivered, toOurs, ramp.SettledS);
             if (over || rate is { IsSteady: true })
             {
                 return new LoadResult(rate, series, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null);
@@ -109,14 +116,30 @@ internal sealed class LoadPhase(SpeedClock clock)
     /// By what the receiver's selective acknowledgements say; where that does not fit what it has got (something on the way acknowledges in its
     /// name), by what it has got, which a lost packet holds up and then lets jump. On our clock.
     /// </summary>
-    private static SteadyRate? Rate(RateSeries received, RateSeries delivered, double toOurs, double settledS, bool least)
+    private static SteadyRate? Rate(RateSeries received, RateSeries delivered, double toOurs, double settledS)
     {
         SteadyRate? byReceiver = (double.IsFinite(settledS) ? SteadyState.Of(received, settledS - toOurs) : null) ?? SteadyState.Of(received);
         SteadyRate? bySender = (double.IsFinite(settledS) ? SteadyState.Of(delivered, settledS) : null) ?? SteadyState.Of(delivered);
         // Over most of the time, so that what jumps behind a loss is in it with what it jumped over.
         double? longRun = received.Points.Count == 0 ? null : received.Mbps(received.Points[0].TimeS + (RampPart * received.DurationS), received.Points[^1].TimeS);
-        return byReceiver is { } r && bySender is { } s && (least ? s.Mbps < r.Mbps : Math.Abs(s.Mbps - longRun!.Value) < MostDisagreement * longRun)
+        return byReceiver is { } r && bySender is { } s && Math.Abs(s.Mbps - longRun!.Value) < MostDisagreement * longRun
             ? s
             : byReceiver is { } own ? own with { FromS = own.FromS + toOurs, ToS = own.ToS + toOurs } : null;
+    }
+
+    /// <summary>On our clock; null: nothing came.</summary>
+    private static SteadyRate? Least(RateSeries received, RateSeries delivered, double toOurs, double settledS)
+    {
+        if (received.Points.Count < 2)
+        {
+            return null;
+        }
+
+        double began = received.Points[0].TimeS + toOurs;
+        double to = received.Points[^1].TimeS + toOurs;
+        double from = Math.Max(began + (RampPart * received.DurationS), Math.Min(settledS, began + (MostRampPart * received.DurationS)));
+        double? inOrder = received.CaughtUpMbps(from - toOurs, to - toOurs);
+        double? arrived = delivered.DurationS > 0 ? delivered.Mbps(from, to) : null;
+        return inOrder is > 0 and var r ? new SteadyRate(arrived is > 0 and var s && s < r ? s : r, from, to, double.NaN, IsSteady: false) : null;
     }
 }

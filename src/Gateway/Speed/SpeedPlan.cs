@@ -17,7 +17,7 @@ internal sealed record SpeedOptions(IReadOnlyList<string> Links, bool Down, bool
 }
 
 /// <summary>
-/// Shares the time of a test among its measurements. Each ends when its rate is steady, at the earliest after half of the duration and at the latest
+/// Shares the time of a test among its measurements. Each ends when its rate is steady, at the earliest after two fifths of the duration and at the latest
 /// after all of it; and the whole of up to three links with the default duration in less than 45 s, so what is left bounds what follows.
 /// </summary>
 internal static class SpeedPlan
@@ -40,10 +40,14 @@ internal static class SpeedPlan
     /// <summary>The time of the next measurement.</summary>
     /// <param name="leftS">Until <see cref="EndS"/>.</param>
     /// <param name="measurements">This one and those that follow.</param>
-    internal static LoadTime Next(double leftS, int measurements, TimeSpan duration)
+    /// <param name="whole">It takes all the time that it may: the rate of many ways at once never looks steady.</param>
+    internal static LoadTime Next(double leftS, int measurements, TimeSpan duration, bool whole = false)
     {
         double share = Math.Max(LeastLoadS, (leftS / Math.Max(1, measurements)) - AroundS);
         double most = Math.Min(duration.TotalSeconds, share);
-        return new LoadTime(Math.Min(duration.TotalSeconds / 2, most), most);
+        return new LoadTime(whole ? most : Math.Min(duration.TotalSeconds / LeastPart, most), most);
     }
+
+    /// <summary>A steady line shows it in two of five seconds, and a burst of a second before it; what it does not take is left for all lines together.</summary>
+    private const double LeastPart = 2.5;
 }

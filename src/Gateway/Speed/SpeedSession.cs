@@ -153,6 +153,8 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         {
             await test.UpAsync(Next(), cancellationToken);
         }
+
+        test.EndLoad();
     }
 
     private async Task<VerdictInput> BondedAsync(SpeedResult result, CancellationToken cancellationToken)
@@ -173,7 +175,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         {
             double?[] rates = [.. working.Select(t => down ? (t.Result.HasDownMbps ? t.Result.DownMbps : (double?)null) : t.Result.HasUpMbps ? t.Result.UpMbps : null)];
             BondedLoad? load = await GuardAsync(
-                bonded, () => test.CarrierAsync(down, rtt, Next(), mbps => Report("", down ? "bonded-down" : "bonded-up", mbps, null), cancellationToken));
+                bonded, () => test.CarrierAsync(down, rtt, Next(whole: true), mbps => Report("", down ? "bonded-down" : "bonded-up", mbps, null), cancellationToken));
             if (load?.Mbps is { } mbps)
             {
                 Set(bonded, down, mbps, rates.Any(r => r is not null) ? rates.Sum() : null);
@@ -190,7 +192,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         foreach (bool down in DirectionsAsked())
         {
             BondedLoad? load = await GuardAsync(
-                null, () => test.KernelAsync(quickest, [.. working.Select(t => t.Path)], down, rtt, Next(), mbps => Report("", down ? "mptcp-down" : "mptcp-up", mbps, null), cancellationToken));
+                null, () => test.KernelAsync(quickest, [.. working.Select(t => t.Path)], down, rtt, Next(whole: true), mbps => Report("", down ? "mptcp-down" : "mptcp-up", mbps, null), cancellationToken));
             if (load?.Mbps is { } mbps && down)
             {
                 bonded.MptcpDownMbps = mbps;
@@ -273,7 +275,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         }
     }
 
-    private LoadTime Next() => SpeedPlan.Next(_endS - clock.NowS, _left--, options.Duration);
+    private LoadTime Next(bool whole = false) => SpeedPlan.Next(_endS - clock.NowS, _left--, options.Duration, whole);
 
     private void Report(string link, string phase, double? mbps, double? rttMs)
     {

@@ -3,14 +3,11 @@ using Aggregator.Speed;
 namespace Aggregator.Gateway.Speed;
 
 /// <summary>
-/// As many streams as it takes: two until their rate does not grow any more, then twice as many, and again as long as that brought more. Those that
+/// As many streams as it takes: one or two until their rate does not grow any more, then twice as many, and again as long as that brought more. Those that
 /// brought nothing are ended: they would only make a queue, and losses where it is short.
 /// </summary>
 internal sealed class StreamRamp
 {
-    /// <summary>One could be held back by a loss of its own.</summary>
-    private const int FirstStreams = 2;
-
     /// <summary>From one step to the next: less is no growth.</summary>
     private const double Growth = 1.05;
 
@@ -29,12 +26,12 @@ internal sealed class StreamRamp
     private double _rate;
     private int _before;
 
-    internal StreamRamp(IReadOnlyList<SpeedStream> streams, Action<SpeedStream> start, double rttS, double nowS)
+    internal StreamRamp(IReadOnlyList<SpeedStream> streams, int first, Action<SpeedStream> start, double rttS, double nowS)
     {
         (_streams, _start) = (streams, start);
         _step = Math.Max(LeastStepS, StepRoundTrips * rttS);
         _stepBegan = nowS;
-        Activate(FirstStreams);
+        Activate(first);
     }
 
     internal int Streams { get; private set; }

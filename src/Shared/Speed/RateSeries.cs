@@ -39,6 +39,25 @@ internal sealed class RateSeries
     /// <summary>Millions of bits a second; null: no time between the two.</summary>
     internal double? Mbps(double fromS, double toS) => toS > fromS ? (BytesAt(toS) - BytesAt(fromS)) * 8 / 1e6 / (toS - fromS) : null;
 
+    /// <summary>
+    /// Millions of bits a second of a count that stands still while something is missing and then jumps: between the moments, one near either end, at which
+    /// it had caught up most with its own mean. What waited at the ends would else be counted or missed by accident.
+    /// </summary>
+    /// <returns>Null: no time between the two, or no readings there.</returns>
+    internal double? CaughtUpMbps(double fromS, double toS)
+    {
+        if (Mbps(fromS, toS) is not { } mean)
+        {
+            return null;
+        }
+
+        double third = (toS - fromS) / 3;
+        double Ahead(Point point) => point.Bytes - (mean * 1e6 / 8 * point.TimeS);
+        Point[] first = [.. _points.Where(p => p.TimeS >= fromS && p.TimeS <= fromS + third)];
+        Point[] last = [.. _points.Where(p => p.TimeS >= toS - third && p.TimeS <= toS)];
+        return first.Length == 0 || last.Length == 0 ? mean : Mbps(first.MaxBy(Ahead).TimeS, last.MaxBy(Ahead).TimeS);
+    }
+
     /// <summary>Of the last <paramref name="seconds"/>; null before there is as much.</summary>
     internal double? LatestMbps(double seconds) =>
         DurationS >= seconds ? Mbps(_points[^1].TimeS - seconds, _points[^1].TimeS) : null;

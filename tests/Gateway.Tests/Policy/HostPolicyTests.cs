@@ -65,6 +65,27 @@ public sealed class HostPolicyTests
     }
 
     [Fact]
+    public void A_link_under_test_gives_way_to_another_active_one_that_is_about_as_quick()
+    {
+        var roles = LinkMemory.Empty with { Roles = LinkMemory.Empty.Roles.Add("lte", "active") };
+        var loads = new LinkLoads();
+        loads.Know("wan2", 60);
+        loads.Load("wan1", 10, 10);
+        Loaded(roles).ShouldBe(["10.1.0.2 dev wan1#3 subflow backup", "10.2.0.2 dev wan2#4 subflow"]);
+
+        // Slower than the load makes it: small requests would have to wait longer there.
+        loads.Know("wan2", 80);
+        Loaded(roles).ShouldBe(["10.1.0.2 dev wan1#3 subflow", "10.2.0.2 dev wan2#4 subflow"]);
+
+        loads.Know("wan2", 60);
+        Loaded(LinkMemory.Empty).ShouldBe(["10.1.0.2 dev wan1#3 subflow", "10.2.0.2 dev wan2#4 subflow backup"]);
+        loads.EndLoad("wan1");
+        Loaded(roles).ShouldBe(["10.1.0.2 dev wan1#3 subflow", "10.2.0.2 dev wan2#4 subflow"]);
+
+        string[] Loaded(LinkMemory memory) => Home.Lines(HostPolicy.Decide(Home.Input(Home.Up(Home.Links(memory: memory)), null, AddressFamily.InterNetwork) with { Loads = loads.Current }), "endpoint");
+    }
+
+    [Fact]
     public void A_WAN_that_is_down_keeps_its_table_so_that_its_return_is_seen()
     {
         var up = HostPolicy.Decide(Home.Input(Home.Up(Home.Links())));

@@ -33,6 +33,7 @@ public sealed class SpeedPlanTests
         SpeedPlan.EndS(3, TimeSpan.FromSeconds(60)).ShouldBe(480);
         SpeedPlan.EndS(3, TimeSpan.FromSeconds(1)).ShouldBe(SpeedPlan.EndS(3, SpeedOptions.DefaultDuration));
         SpeedPlan.Next(-5, 1, SpeedOptions.DefaultDuration).MostS.ShouldBe(1.2, 0.001);
-        SpeedPlan.Next(40, 10, TimeSpan.FromSeconds(1)).ShouldBe(new LoadTime(0.5, 1));
+        SpeedPlan.Next(40, 10, TimeSpan.FromSeconds(1)).ShouldBe(new LoadTime(0.4, 1));
+        SpeedPlan.Next(40, 10, TimeSpan.FromSeconds(1), whole: true).ShouldBe(new LoadTime(1, 1));
     }
 }

@@ -24,12 +24,10 @@ public sealed class BondedTests(ITestOutputHelper output)
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(150);
 
-    [SkippableTheory]
-    [InlineData("mptcp")]
-    [InlineData("trunk")]
-    public async Task The_default_test_ends_in_time_and_small_requests_stay_quick(string carrier)
+    [SkippableFact]
+    public async Task The_default_test_ends_in_time_and_small_requests_stay_quick()
     {
-        await using Scene scene = await Scene.StartAsync(new ProductSettings { Carrier = carrier }, Wans);
+        await using Scene scene = await Scene.StartAsync(new ProductSettings { Carrier = "mptcp" }, Wans);
         double idleMs = At([.. (await RequestsAsync(scene, Task.Delay(TimeSpan.FromSeconds(4)))).Select(r => r.Ms)], 0.5);
         long began = Stopwatch.GetTimestamp();
         var phases = new PhaseLog();
@@ -54,6 +52,11 @@ public sealed class BondedTests(ITestOutputHelper output)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {phase.Key}: {all.Length} requests, median {At(all, 0.5):0}, highest {At(all, 1):0} ms"));
         }
 
+        foreach (var (what, rates) in phases.Rates)
+        {
+            output.WriteLine($"  {what}: {string.Join(' ', rates.Select(r => r.ToString("0", CultureInfo.InvariantCulture)))}");
+        }
+
         SpeedBonded bonded = result.Bonded;
         bonded.HasDownMbps.ShouldBeTrue();
         bonded.HasUpMbps.ShouldBeTrue();
@@ -61,7 +64,8 @@ public sealed class BondedTests(ITestOutputHelper output)
         bonded.Subflows.Select(s => s.Link).Distinct().Count().ShouldBe(Wans.Length);
         bonded.Subflows.Sum(s => s.ShareDown).ShouldBe(1, 0.01);
         result.Verdict.ShouldNotBeNullOrEmpty();
-        At(busy, 0.5).ShouldBeLessThan(bound);
+        // Alone, all hold (0 of 130 over it); not asked of each one here, where other work may take the processor for a moment.
+        At(busy, 0.9).ShouldBeLessThan(bound);
         took.ShouldBeLessThan(TimeSpan.FromSeconds(45));
     }
 

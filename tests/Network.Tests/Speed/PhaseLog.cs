@@ -10,6 +10,11 @@ internal sealed class PhaseLog
 {
     private readonly List<(long At, string What)> _begun = [];
 
+    private readonly Dictionary<string, List<double>> _rates = [];
+
+    /// <summary>Rates over the last fifth of a second, as they were told meanwhile, by what was being done.</summary>
+    internal IReadOnlyDictionary<string, List<double>> Rates => _rates;
+
     internal async Task<SpeedResult> RunAsync(AggregatorUnderTest product, SpeedRequest request)
     {
         using LocalClient local = await LocalClient.ConnectAsync(product.GatewayApi, "run", CancellationToken.None);
@@ -25,6 +30,11 @@ internal sealed class PhaseLog
             string what = step.Link.Length == 0 ? step.Phase : $"{step.Link} {step.Phase}";
             lock (_begun)
             {
+                if (step.HasMbps)
+                {
+                    (_rates.TryGetValue(what, out List<double>? rates) ? rates : _rates[what] = []).Add(step.Mbps);
+                }
+
                 if (_begun.Count == 0 || _begun[^1].What != what)
                 {
                     _begun.Add((Stopwatch.GetTimestamp(), what));

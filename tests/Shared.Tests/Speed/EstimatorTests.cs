@@ -81,6 +81,23 @@ public sealed class EstimatorTests
     }
 
     [Fact]
+    public void A_count_that_stands_still_and_jumps_has_the_rate_between_its_jumps()
+    {
+        // 10 Mbit/s, of which nothing is seen for 0.7 s at a time: over any 3 s the plain difference is wrong by up to a quarter.
+        var series = new RateSeries();
+        for (int i = 0; i <= 100; i++)
+        {
+            double time = i * 0.05;
+            series.Add(time, Math.Floor((time + 1e-9) / 0.7) * 0.7 * 1.25e6);
+        }
+
+        series.Mbps(1.35, 4.85)!.Value.ShouldNotBeInRange(9.5, 10.5);
+        series.CaughtUpMbps(1.35, 4.85)!.Value.ShouldBeInRange(9.5, 10.5);
+        series.CaughtUpMbps(4, 4).ShouldBeNull();
+        new RateSeries().CaughtUpMbps(0, 1).ShouldBe(0.0);
+    }
+
+    [Fact]
     public void Readings_out_of_order_and_counts_that_fall_do_no_harm() =>
         Prop.ForAll(ArbMap.Default.ArbFor<(NormalFloat Time, NormalFloat Bytes)[]>(), points =>
         {
