@@ -91,8 +91,8 @@ public sealed class EstimatorTests
             series.Add(time, Math.Floor((time + 1e-9) / 0.7) * 0.7 * 1.25e6);
         }
 
-        series.Mbps(1.35, 4.85)!.Value.ShouldNotBeInRange(9.5, 10.5);
-        series.CaughtUpMbps(1.35, 4.85)!.Value.ShouldBeInRange(9.5, 10.5);
+        series.Mbps(1.45, 4.85)!.Value.ShouldNotBeInRange(9.5, 10.5);
+        series.CaughtUpMbps(1.45, 4.85)!.Value.ShouldBeInRange(9.5, 10.5);
         series.CaughtUpMbps(4, 4).ShouldBeNull();
         new RateSeries().CaughtUpMbps(0, 1).ShouldBe(0.0);
     }
