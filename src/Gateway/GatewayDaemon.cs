@@ -129,16 +129,26 @@ internal static class GatewayDaemon
         {
             await StartHostAsync(host, cancellationToken);
             await using var ingress = await IngressSet.StartAsync(config.Ingress, context, warnings, cancellationToken);
+            await using var mptcp = new MptcpWatch(
+                () => host.Snapshot,
+                () => node.Picture.Reachability == NodeReachability.Connected ? host.VpsAddresses : [],
+                () => node.Node is { } n ? new PathVerifier(new SpeedDialer(identity, n.Pin, time), time) : null,
+                host.Loads,
+                time,
+                loggers.CreateLogger<MptcpWatch>());
+            host.Links.Changed += mptcp.Wake;
+            node.Changed += mptcp.Wake;
+            mptcp.Start();
             var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings,
-                new LinkExtras(config, book, direct, leaving), time);
+                new LinkExtras(config, book, direct, leaving), mptcp, time);
             await using var watch = new TrafficWatch(
                 () => Sockets(carrier), () => host.Snapshot, host.Traffic, time, loggers.CreateLogger<TrafficWatch>());
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
             traffic.Start();
             var speed = new SpeedTester(
-                node, nodeDialer, connector, identity, carrier, () => Sockets(carrier), () => host.Snapshot, host.Loads, config.State, time,
+                node, nodeDialer, connector, identity, carrier, () => Sockets(carrier), () => host.Snapshot, host.Loads, mptcp, config.State, time,
                 loggers.CreateLogger<SpeedTester>());
-            using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic, speed), time);
+            using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic, speed, mptcp), time);
             builder.Services.AddSingleton(status);
             builder.Services.AddSingleton(doctor);
             builder.Services.AddSingleton(host);
@@ -182,13 +192,14 @@ internal static class GatewayDaemon
         }
     }
 
-    private static DaemonSide DoctorSide(StatusReader status, HostController host, NodeConnection node, TrafficHistory traffic, SpeedTester speed) => new()
+    private static DaemonSide DoctorSide(StatusReader status, HostController host, NodeConnection node, TrafficHistory traffic, SpeedTester speed, MptcpWatch mptcp) => new()
     {
         Links = host.Snapshot,
         Node = node.Node,
         VpsAddresses = host.VpsAddresses,
         State = new DaemonState(status.Read(), status.Read, node.SinceContact, traffic.Window()),
         Speed = speed,
+        MptcpFound = mptcp.Take,
     };
 
     /// <summary>Whether flows are moved at this moment, whatever the control session says.</summary>

@@ -48,7 +48,7 @@ internal sealed class DoctorDesk(GatewayConfig config, IdentityKey? identity, Fu
                 Daemon = side.State,
                 Speed = side.Speed,
                 Speeds = LastSpeeds(),
-                Mptcp = identity is not null && side.Node is { } node ? new PathVerifier(new SpeedDialer(identity, node.Pin, time), time) : null,
+                Mptcp = identity is not null && side.Node is { } node ? new PathVerifier(new SpeedDialer(identity, node.Pin, time), time) { Told = side.MptcpFound } : null,
                 Paths = paths,
                 Time = time,
             };
@@ -132,4 +132,7 @@ internal sealed record DaemonSide
     internal DaemonState? State { get; init; }
 
     internal SpeedTester? Speed { get; init; }
+
+    /// <summary>Told of verified paths; null: nobody keeps it.</summary>
+    internal Action<IReadOnlyList<SpeedPath>, IReadOnlyList<PathVerdict>>? MptcpFound { get; init; }
 }

@@ -22,6 +22,9 @@ internal sealed class PathVerifier(SpeedDialer dialer, TimeProvider time)
     /// <summary>The counters are the whole VPS's: somebody else's connection may fall in between once, hardly each time.</summary>
     private const int CounterTries = 2;
 
+    /// <summary>Told of what was found; null: nobody else wants to know.</summary>
+    internal Action<IReadOnlyList<SpeedPath>, IReadOnlyList<PathVerdict>>? Told { get; init; }
+
     /// <param name="joinable">Of the paths, those from which the kernel joins connections (their links are up and not off).</param>
     /// <returns>One for each path, in their order. Never throws for what a path does.</returns>
     internal async Task<IReadOnlyList<PathVerdict>> VerifyAsync(IReadOnlyList<SpeedPath> paths, Func<SpeedPath, bool> joinable, CancellationToken cancellationToken)
@@ -43,6 +46,7 @@ internal sealed class PathVerifier(SpeedDialer dialer, TimeProvider time)
                         : await HandshakeAsync(opened[i], cancellationToken)));
             }
 
+            Told?.Invoke(paths, verdicts);
             return verdicts;
         }
         finally

@@ -16,4 +16,10 @@ internal static partial class SpeedLog
 
     [LoggerMessage(EventId = 2804, Level = LogLevel.Warning, Message = "The speed test is not kept in the history: {Reason}")]
     internal static partial void HistoryNotWritten(this ILogger logger, string reason);
+
+    [LoggerMessage(EventId = 2806, Level = LogLevel.Information, Message = "MPTCP by link: {Verdicts}")]
+    internal static partial void PathsVerified(this ILogger log, string verdicts);
+
+    [LoggerMessage(EventId = 2807, Level = LogLevel.Error, Message = "The verification of MPTCP failed unexpectedly; it goes on")]
+    internal static partial void WatchFault(this ILogger log, Exception exception);
 }

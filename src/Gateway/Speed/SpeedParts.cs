@@ -11,6 +11,7 @@ namespace Aggregator.Gateway.Speed;
 /// <param name="CarrierSockets">The carrier's connections at the moment, for the kernel's figures.</param>
 /// <param name="VpsHealth">Its latest report; null: none.</param>
 /// <param name="LinkOf">The link that has this address.</param>
+/// <param name="Verified">Told what was found about MPTCP.</param>
 /// <param name="Loads">Where links are told to be loaded.</param>
 internal sealed record SpeedParts(
     SpeedDialer Dialer,
@@ -19,4 +20,5 @@ internal sealed record SpeedParts(
     Func<IEnumerable<Socket>> CarrierSockets,
     Func<IPAddress, string?> LinkOf,
     Func<VpsHealth?> VpsHealth,
-    LinkLoads Loads);
+    LinkLoads Loads,
+    Action<IReadOnlyList<SpeedPath>, IReadOnlyList<PathVerdict>> Verified);

@@ -131,7 +131,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            return await new PathVerifier(parts.Dialer, clock.Time).VerifyAsync(
+            return await new PathVerifier(parts.Dialer, clock.Time) { Told = parts.Verified }.VerifyAsync(
                 [.. _tests.Select(t => t.Path)],
                 path => links.Any(l => l.Name == path.Link && l is { Role: not LinkRole.Off, State: not LinkState.Down }),
                 either.Token);

@@ -22,6 +22,7 @@ internal sealed class SpeedTester(
     Func<IEnumerable<Socket>> carrierSockets,
     Func<LinkSnapshot> links,
     LinkLoads loads,
+    MptcpWatch mptcp,
     string stateDirectory,
     TimeProvider time,
     ILogger<SpeedTester> log)
@@ -56,7 +57,8 @@ internal sealed class SpeedTester(
                 carrierSockets,
                 address => links().Links.FirstOrDefault(l => l.Addresses.Any(a => a.Address.Equals(address)))?.Name,
                 () => node.Health.Report,
-                loads);
+                loads,
+                mptcp.Take);
             report(new SpeedProgress { Phase = "checking", Links = { chosen.Select(l => l.Name) } });
             SpeedResult result = await new SpeedSession(options, chosen, parts, call, clock, report).RunAsync(started, cancellationToken);
             log.TestEnded(result.DurationS);

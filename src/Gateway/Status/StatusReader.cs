@@ -6,6 +6,7 @@ using Aggregator.Gateway.Ingress;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
 using Aggregator.Gateway.Policy;
+using Aggregator.Gateway.Speed;
 using Aggregator.Protocol.V1;
 
 namespace Aggregator.Gateway.Status;
@@ -20,6 +21,7 @@ internal sealed class StatusReader(
     FlowRegistry flows,
     IReadOnlyList<Warning> startWarnings,
     LinkExtras extras,
+    MptcpWatch mptcp,
     TimeProvider time)
 {
     private readonly long _started = time.GetTimestamp();
@@ -105,7 +107,7 @@ internal sealed class StatusReader(
             Interface = link.Interface,
             Role = link.Role.ToString().ToLowerInvariant(),
             State = link.State.ToString().ToLowerInvariant(),
-            Mptcp = LinkMptcp.Verdict(link, sample),
+            Mptcp = mptcp.Verdict(link, LinkMptcp.Verdict(link, sample)),
         };
         status.Addresses.AddRange(link.Addresses.Select(a => a.Address.ToString()));
         if (link.Reason is { } reason)

@@ -75,7 +75,7 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Ingress", new[] { "Carriers", "Configuration" })]
     [InlineData("Apply", new[] { "Policy", "Links", "Configuration" })]
     [InlineData("Policy", new[] { "Links", "Configuration", "Apply" })]
-    [InlineData("Status", new[] { "Links", "Policy", "Node", "Carriers", "Lanes", "Ingress", "Configuration", "Direct", "Roles" })]
+    [InlineData("Status", new[] { "Links", "Policy", "Node", "Carriers", "Lanes", "Ingress", "Configuration", "Direct", "Roles", "Speed" })]
     [InlineData("Doctor", new[] { "Links", "Speed", "Policy", "Node", "Carriers", "Configuration" })]
     [InlineData("Speed", new[] { "Links", "Carriers", "Node", "Configuration" })]
     [InlineData("Api", new[] { "Status", "Policy", "Node", "Speed", "Configuration", "Doctor" })]
