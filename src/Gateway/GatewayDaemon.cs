@@ -79,7 +79,7 @@ internal static class GatewayDaemon
         var limits = CarrierLimits.Default;
         bool lanes = config.Carrier == GatewayConfig.TrunkCarrier;
         ILogger laneLogger = loggers.CreateLogger("Aggregator.Gateway.Lanes");
-        var wans = new WanList(host.Links);
+        var wans = new WanList(host.Links, host.Loads);
         await using BackupPaths? paths = lanes
             ? await BackupPaths.OpenAsync(HostFactsReader.Read(new SysctlFiles()).PathManagerByConnection, wans, time, laneLogger, cancellationToken)
             : null;

@@ -52,16 +52,16 @@ internal static class SpeedtestTable
         foreach (string link in history.Entries.SelectMany(e => e.Links).Select(l => l.Name).Distinct())
         {
             var rows = history.Entries.SelectMany(e => e.Links.Where(l => l.Name == link).Select(l => (e.Started, Link: l))).ToArray();
-            var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle($"{link.EscapeMarkup()}  down {Spark(rows, l => l.DownMbps)}  up {Spark(rows, l => l.UpMbps)}") };
+            var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle($"{link.EscapeMarkup()}  down {Spark(rows, l => l.DownMbps)}  up {Spark(rows, l => l.UpMbps)}  loaded RTT {Spark(rows, Loaded)}") };
             table.AddColumn("Test");
-            foreach (string name in new[] { "Down Mbit/s", "Up Mbit/s", "Idle RTT", "Retransmitted" })
+            foreach (string name in new[] { "Down Mbit/s", "Up Mbit/s", "Idle RTT", "Loaded down", "Loaded up", "Retransmitted" })
             {
                 table.AddColumn(new TableColumn(name).RightAligned());
             }
 
             foreach (var (started, l) in rows.TakeLast(20))
             {
-                table.AddRow(started.EscapeMarkup(), Rate(l.DownMbps), Rate(l.UpMbps), Milliseconds(l.RttIdleMs), l.Error is { } error ? error.EscapeMarkup() : Ratio(l.RetransmitRatio));
+                table.AddRow(started.EscapeMarkup(), Rate(l.DownMbps), Rate(l.UpMbps), Milliseconds(l.RttIdleMs), Milliseconds(l.RttLoadedDownMs), Milliseconds(l.RttLoadedUpMs), l.Error is { } error ? error.EscapeMarkup() : Ratio(l.RetransmitRatio));
             }
 
             parts.Add(table);
@@ -148,6 +148,9 @@ internal static class SpeedtestTable
         double[] values = [.. rows.Select(r => value(r.Link)).OfType<double>()];
         return values.Length == 0 ? Unknown : SpeedtestScreen.Spark(values, values.Max());
     }
+
+    /// <summary>The worse of both directions.</summary>
+    private static double? Loaded(SpeedHistoryLink link) => link.RttLoadedDownMs > link.RttLoadedUpMs || link.RttLoadedUpMs is null ? link.RttLoadedDownMs : link.RttLoadedUpMs;
 
     private static string Rate(double? mbps) => mbps is { } value ? SpeedtestScreen.Rate(value) : Unknown;
 

@@ -5,7 +5,8 @@ namespace Aggregator.Gateway.Links;
 /// <summary>What a speed test knows of a link while it lasts.</summary>
 /// <param name="IdleMs">The round trip without any load.</param>
 /// <param name="ExpectedMs">What is to be expected while the test loads the link; null: it does not at the moment.</param>
-internal readonly record struct LinkLoad(double IdleMs, double? ExpectedMs)
+/// <param name="LeftOut">A test measures what the others carry without it: it is a backup meanwhile.</param>
+internal readonly record struct LinkLoad(double IdleMs, double? ExpectedMs, bool LeftOut = false)
 {
     internal bool IsLoaded => ExpectedMs is not null;
 
@@ -55,11 +56,22 @@ internal sealed class LinkLoads
         }
     }
 
+    /// <summary>Until it is forgotten; that nothing is left is for whoever asks for it to see to.</summary>
+    internal void LeaveOut(string device)
+    {
+        ImmutableInterlocked.AddOrUpdate(ref _current, device, new LinkLoad(0, null, LeftOut: true), (_, l) => l with { LeftOut = true });
+        Changed?.Invoke();
+    }
+
+    internal bool IsLeftOut(string device) => Current.TryGetValue(device, out LinkLoad load) && load.LeftOut;
+
     /// <summary>The test is over.</summary>
     internal void Forget(string device)
     {
-        EndLoad(device);
-        ImmutableInterlocked.TryRemove(ref _current, device, out _);
+        if (ImmutableInterlocked.TryRemove(ref _current, device, out LinkLoad load) && (load.IsLoaded || load.LeftOut))
+        {
+            Changed?.Invoke();
+        }
     }
 
     private bool IsLoaded(string device) => Current.TryGetValue(device, out LinkLoad load) && load.IsLoaded;

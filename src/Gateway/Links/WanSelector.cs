@@ -61,8 +61,8 @@ internal sealed class WanSelector(Func<LinkSnapshot> current, LinkLoads loads) :
             if (link.Interface == path.Interface)
             {
                 // What is loaded now gives way to any that is better; without a load a connection is worth keeping that is not much slower.
-                return RankOf(link) < RankOf(best)
-                    || (RankOf(link) == RankOf(best) && !IsLoaded(link) && RttOf(link) <= LinkLoad.BearableMs(RttOf(best)));
+                return !loads.IsLeftOut(link.Interface) && (RankOf(link) < RankOf(best)
+                    || (RankOf(link) == RankOf(best) && !IsLoaded(link) && RttOf(link) <= LinkLoad.BearableMs(RttOf(best))));
             }
         }
 
@@ -76,7 +76,7 @@ internal sealed class WanSelector(Func<LinkSnapshot> current, LinkLoads loads) :
         double bestRtt = double.PositiveInfinity;
         foreach (var link in current().Links)
         {
-            var rank = RankOf(link);
+            var rank = loads.IsLeftOut(link.Interface) ? Rank.Backup : RankOf(link);
             if (rank == Rank.None || !TryPath(link, family, out var candidate) || tried.Contains(candidate))
             {
                 continue;

@@ -188,10 +188,10 @@ internal static class HostPolicy
     /// The kernel's scheduler knows no round trips: it would put the second packet of a small answer on a line whose queue a speed test is filling, and
     /// there it may be lost too. While another active link is up that is about as quick, connections use that one; without it a link is shared with the test.
     /// </summary>
-    private static bool GivesWay(Link link, PolicyInput input) => input.Loads.TryGetValue(link.Interface, out LinkLoad load) && load.IsLoaded
+    private static bool GivesWay(Link link, PolicyInput input) => input.Loads.TryGetValue(link.Interface, out LinkLoad load) && (load.LeftOut || (load.IsLoaded
         && input.Links.Links.Any(l => l is { Role: LinkRole.Active, State: LinkState.Up }
             && !(input.Loads.TryGetValue(l.Interface, out LinkLoad other) && other.IsLoaded)
-            && LinkLoads.RttMs(l, input.Loads) <= LinkLoad.BearableMs(load.IdleMs));
+            && LinkLoads.RttMs(l, input.Loads) <= LinkLoad.BearableMs(load.IdleMs))));
 
     private static ImmutableArray<SysctlSetting> Sysctls(PolicyInput input)
     {

@@ -352,7 +352,8 @@ internal sealed class LinkTest(
         }
     }
 
-    private static SpeedShaping? Shape(LoadResult load) => Shaping.Find(load.Series) is { } burst
+    /// <summary>When a bucket is empty a burst's worth is lost, and what comes in order stands still and jumps; what arrives at all falls and stays.</summary>
+    private static SpeedShaping? Shape(LoadResult load) => (Shaping.Find(load.Delivered) ?? Shaping.Find(load.Series)) is { } burst
         ? new SpeedShaping { BurstMbps = burst.Mbps, BurstS = burst.Seconds, BurstBytes = burst.Bytes, AfterMbps = burst.AfterMbps }
         : null;
 

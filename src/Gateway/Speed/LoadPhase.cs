@@ -7,9 +7,10 @@ internal readonly record struct LoadTime(double LeastS, double MostS);
 
 /// <param name="Rate">The steady part; null: too little came.</param>
 /// <param name="Series">All of it, on the receiver's clock.</param>
+/// <param name="Delivered">What selective acknowledgements say of the same time, on our clock; empty where nobody says so.</param>
 /// <param name="Streams">That it took.</param>
 /// <param name="RetransmitRatio">Segments sent again of those sent, in the steady part; null: not known.</param>
-internal sealed record LoadResult(SteadyRate? Rate, RateSeries Series, int Streams, double? RetransmitRatio);
+internal sealed record LoadResult(SteadyRate? Rate, RateSeries Series, RateSeries Delivered, int Streams, double? RetransmitRatio);
 
 /// <summary>Where a phase has its figures from. Each may say null: not known yet, or not at all.</summary>
 /// <param name="Received">What has arrived so far, and when, on the receiver's clock.</param>
@@ -107,7 +108,7 @@ internal sealed class LoadPhase(SpeedClock clock)
             SteadyRate? rate = figures.Least ? Least(series, delivered, toOurs, ramp.SettledS) : Rate(series, delivered, toOurs, ramp.SettledS);
             if (over || rate is { IsSteady: true })
             {
-                return new LoadResult(rate, series, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null);
+                return new LoadResult(rate, series, delivered, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null);
             }
         }
     }

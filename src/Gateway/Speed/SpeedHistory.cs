@@ -10,7 +10,13 @@ namespace Aggregator.Gateway.Speed;
 internal sealed record SpeedHistoryEntry(string Started, IReadOnlyList<SpeedHistoryLink> Links, double? BondedDownMbps, double? BondedUpMbps);
 
 /// <summary>Null: not measured.</summary>
-internal sealed record SpeedHistoryLink(string Name, double? DownMbps, double? UpMbps, double? RttIdleMs, double? RetransmitRatio, string? Error);
+internal sealed record SpeedHistoryLink(string Name, double? DownMbps, double? UpMbps, double? RttIdleMs, double? RetransmitRatio, string? Error)
+{
+    /// <summary>With the queue full; not in what earlier versions wrote.</summary>
+    public double? RttLoadedDownMs { get; init; }
+
+    public double? RttLoadedUpMs { get; init; }
+}
 
 /// <summary>What a file said, or why nothing.</summary>
 /// <param name="Problem">The file is damaged; one sentence. The tests kept are then none.</param>
@@ -108,7 +114,11 @@ internal static class SpeedHistory
             l.HasUpMbps ? l.UpMbps : null,
             l.HasRttIdleMs ? l.RttIdleMs : null,
             l.HasRetransmitRatio ? l.RetransmitRatio : null,
-            l.HasError ? l.Error : null))],
+            l.HasError ? l.Error : null)
+        {
+            RttLoadedDownMs = l.HasRttLoadedDownMs ? l.RttLoadedDownMs : null,
+            RttLoadedUpMs = l.HasRttLoadedUpMs ? l.RttLoadedUpMs : null,
+        })],
         result.Bonded is { HasDownMbps: true } down ? down.DownMbps : null,
         result.Bonded is { HasUpMbps: true } up ? up.UpMbps : null);
 }

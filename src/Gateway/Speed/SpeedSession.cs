@@ -42,7 +42,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
     internal async Task<SpeedResult> RunAsync(DateTimeOffset started, CancellationToken cancellationToken)
     {
         _endS = SpeedPlan.EndS(links.Count, options.Duration);
-        _left = (links.Count + (Bonded ? 2 : 0)) * Directions;
+        _left = ((links.Count + (Bonded ? 2 : 0)) * Directions) + (Bonded ? 1 : 0);
         var result = new SpeedResult { Started = started.ToString("yyyy-MM-ddTHH:mm:sszzz", System.Globalization.CultureInfo.InvariantCulture) };
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var hosts = new HostLoads(clock.Time);
@@ -208,8 +208,50 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
             }
         }
 
+        await WithoutAsync(bonded, working, test, rtt, cancellationToken);
         return input;
     }
+
+    /// <summary>
+    /// Where all links together carry much less than each alone: the same without the link that the others would have to wait for the longest, of
+    /// those without which more could come.
+    /// </summary>
+    private async Task WithoutAsync(SpeedBonded bonded, LinkTest[] working, BondedTest test, double rttS, CancellationToken cancellationToken)
+    {
+        bool down = bonded.HasEfficiencyDown && !(bonded.HasEfficiencyUp && bonded.EfficiencyUp < bonded.EfficiencyDown);
+        if (working.Length < 2 || !(down || bonded.HasEfficiencyUp) || (down ? bonded.EfficiencyDown : bonded.EfficiencyUp) >= Verdict.Full)
+        {
+            return;
+        }
+
+        double with = down ? bonded.DownMbps : bonded.UpMbps;
+        double sum = down ? bonded.SumDownMbps : bonded.SumUpMbps;
+        LinkTest? suspect = working.Where(t => sum - (down ? t.Result.DownMbps : t.Result.UpMbps) >= with * Verdict.WorthLeavingOut).MaxBy(t => t.IdleS);
+        if (suspect is null)
+        {
+            return;
+        }
+
+        SpeedPath path = suspect.Path;
+        parts.Loads.LeaveOut(path.Interface);
+        try
+        {
+            await Task.Delay(GoneElsewhere, clock.Time, cancellationToken);
+            BondedLoad? load = await GuardAsync(null, () => test.CarrierAsync(
+                down, rttS, Next(whole: true), mbps => Report(path.Link, "without", mbps, null), cancellationToken));
+            if (load?.Mbps is { } mbps)
+            {
+                bonded.Without = new SpeedWithout { Link = path.Link, Direction = down ? "down" : "up", WithMbps = with, WithoutMbps = mbps };
+            }
+        }
+        finally
+        {
+            parts.Loads.Forget(path.Interface);
+        }
+    }
+
+    /// <summary>The endpoint becomes a backup, connections that begin elsewhere are made, lanes hear of it: each within a few round trips.</summary>
+    private static readonly TimeSpan GoneElsewhere = TimeSpan.FromSeconds(0.7);
 
     private static void Set(SpeedBonded bonded, bool down, double mbps, double? sum)
     {

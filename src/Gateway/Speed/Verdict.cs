@@ -16,7 +16,7 @@ internal sealed record VerdictInput(
 internal static class Verdict
 {
     /// <summary>Kernel MPTCP's options alone cost 2 %.</summary>
-    private const double Full = 0.9;
+    internal const double Full = 0.9;
 
     private const double BusyProcessor = 0.92;
 
@@ -25,7 +25,7 @@ internal static class Verdict
 
     private const double LimitedTime = 0.3;
 
-    private const double WorthLeavingOut = 1.05;
+    internal const double WorthLeavingOut = 1.05;
 
     /// <summary>Under the best congestion control, which loses nothing of its own on a line with a queue.</summary>
     private const double Lossy = 0.004;

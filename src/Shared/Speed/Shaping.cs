@@ -16,6 +16,9 @@ internal static class Shaping
 
     private const int LeastAfter = 8;
 
+    /// <summary>A slow line that lost a few segments stands still for as long.</summary>
+    private const double LeastAfterBytes = 100_000;
+
     /// <summary>Spread within the parts against the fall between them.</summary>
     private const double MostSpread = 0.35;
 
@@ -51,6 +54,11 @@ internal static class Shaping
         // Lasting: its last third is no higher than the rest of it.
         double last = Mean(rates.AsSpan(rates.Length - ((rates.Length - split) / 3)));
         if (before <= 0 || before - after < LeastFall * before || spread > MostSpread * (before - after) || last - after > LeastFall / 2 * before)
+        {
+            return null;
+        }
+
+        if (after * 1e6 / 8 * (rates.Length - split) * IntervalS < LeastAfterBytes)
         {
             return null;
         }

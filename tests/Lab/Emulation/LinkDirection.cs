@@ -42,6 +42,8 @@ internal sealed unsafe partial class LinkDirection : IDisposable
     private long _remainderRate;
     private long _lastDue;
     private long _waitingBytes;
+    private double _tokens;
+    private long _tokensAt;
 
     internal LinkDirection(Wire wire, bool up, LinkSettings settings, int seed)
     {
@@ -211,18 +213,18 @@ internal sealed unsafe partial class LinkDirection : IDisposable
     /// <summary>Sends what the line has finished by <paramref name="now"/>.</summary>
     private void Transmit(long now, LinkSettings settings)
     {
-        long rate = settings.RateBitsPerSecond ?? 0;
-        if (rate != _remainderRate)
-        {
-            (_remainder, _remainderRate) = (0, rate);
-        }
-
         while (_ring.Waiting > 0)
         {
             var frame = _ring.FirstWaiting;
             int bytes = Math.Max(0, frame->Length - EthernetHeader);
             long start = Math.Max(frame->Time, _lineFreeAt);
             long end = start;
+            long rate = RateAt(start, bytes, settings);
+            if (rate != _remainderRate)
+            {
+                (_remainder, _remainderRate) = (0, rate);
+            }
+
             if (rate > 0)
             {
                 long scaled = bytes * 8 * NanosecondsPerSecond + _remainder;
@@ -237,6 +239,7 @@ internal sealed unsafe partial class LinkDirection : IDisposable
 
             _lineFreeAt = end;
             _waitingBytes -= bytes;
+            TakeTokens(start, bytes, settings);
             _ring.Launch();
             if (settings.LossRatio > 0 && _losses.NextDouble() < settings.LossRatio)
             {
@@ -246,6 +249,22 @@ internal sealed unsafe partial class LinkDirection : IDisposable
 
             long delay = (settings.Delay.Ticks * NanosecondsPerTick) + _wander.At(end, settings.Jitter.Ticks * NanosecondsPerTick);
             frame->Time = _lastDue = Math.Max(_lastDue, end + Math.Max(0, delay));
+        }
+    }
+
+    /// <summary>Bits a second for a packet that starts now; 0: no limit.</summary>
+    private long RateAt(long start, int bytes, LinkSettings settings) =>
+        settings.BurstBytes > 0 && TokensAt(start, settings) >= bytes ? settings.BurstRateBitsPerSecond ?? 0 : settings.RateBitsPerSecond ?? 0;
+
+    private double TokensAt(long now, LinkSettings settings) =>
+        _tokensAt == 0 ? settings.BurstBytes : Math.Min(settings.BurstBytes, _tokens + ((now - _tokensAt) * (double)settings.RateBitsPerSecond!.Value / 8 / NanosecondsPerSecond));
+
+    private void TakeTokens(long start, int bytes, LinkSettings settings)
+    {
+        if (settings.BurstBytes > 0)
+        {
+            // Below nothing where the rate itself carries it: what comes in meanwhile pays for that.
+            (_tokens, _tokensAt) = (TokensAt(start, settings) - bytes, start);
         }
     }
 
@@ -303,8 +322,9 @@ internal sealed unsafe partial class LinkDirection : IDisposable
 
         var frame = _ring.FirstWaiting;
         long start = Math.Max(frame->Time, _lineFreeAt);
-        long bits = Math.Max(0, frame->Length - EthernetHeader) * 8L;
-        long sending = settings.RateBitsPerSecond is { } rate ? bits * NanosecondsPerSecond / rate : 0;
+        int bytes = Math.Max(0, frame->Length - EthernetHeader);
+        long rate = RateAt(start, bytes, settings);
+        long sending = rate > 0 ? bytes * 8L * NanosecondsPerSecond / rate : 0;
         return start + sending + Math.Max(0, (settings.Delay - settings.Jitter).Ticks * NanosecondsPerTick);
     }
 

@@ -15,6 +15,15 @@ internal sealed record LinkSettings
     /// <summary>Bits of IP packets a second. Null: as fast as the emulator can.</summary>
     internal long? RateBitsPerSecond { get; init; }
 
+    /// <summary>
+    /// What a provider's token bucket lets through at <see cref="BurstRateBitsPerSecond"/> before the rate holds: it fills at the rate while the line
+    /// carries less. 0: none.
+    /// </summary>
+    internal long BurstBytes { get; init; }
+
+    /// <summary>While there are tokens. Null: as fast as the emulator can.</summary>
+    internal long? BurstRateBitsPerSecond { get; init; }
+
     /// <summary>One way, after the packet has left the queue. A round trip is the sum of both directions.</summary>
     internal TimeSpan Delay { get; init; }
 
@@ -49,6 +58,7 @@ internal sealed record LinkSettings
             : MaximumQueueBytes);
 
     internal const int MaximumQueueBytes = 32 * 1024 * 1024;
+    internal const long MaximumBurstBytes = 1_000_000_000;
     internal const long MaximumRateBitsPerSecond = 10_000_000_000;
     internal static readonly TimeSpan MaximumDelay = TimeSpan.FromSeconds(5);
 
@@ -56,6 +66,8 @@ internal sealed record LinkSettings
     internal LinkSettings Checked()
     {
         Require(RateBitsPerSecond is null or (>= 1000 and <= MaximumRateBitsPerSecond), "rate", "0.001 to 10000 Mbit/s");
+        Require(BurstBytes is >= 0 and <= MaximumBurstBytes && (BurstBytes == 0 || RateBitsPerSecond is not null), "burst", $"0 to {MaximumBurstBytes} bytes, of a line with a rate");
+        Require(BurstRateBitsPerSecond is null || BurstRateBitsPerSecond >= RateBitsPerSecond, "burst rate", "at least the rate");
         Require(Delay >= TimeSpan.Zero && Delay <= MaximumDelay, "delay", "0 to 5000 ms");
         Require(Jitter >= TimeSpan.Zero && Jitter <= MaximumDelay, "jitter", "0 to 5000 ms");
         Require(LossRatio is >= 0 and <= 1, "loss", "0 to 1");

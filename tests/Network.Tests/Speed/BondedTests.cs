@@ -52,11 +52,7 @@ public sealed class BondedTests(ITestOutputHelper output)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {phase.Key}: {all.Length} requests, median {At(all, 0.5):0}, highest {At(all, 1):0} ms"));
         }
 
-        foreach (var (what, rates) in phases.Rates)
-        {
-            output.WriteLine($"  {what}: {string.Join(' ', rates.Select(r => r.ToString("0", CultureInfo.InvariantCulture)))}");
-        }
-
+        output.WriteLine(phases.ToString());
         SpeedBonded bonded = result.Bonded;
         bonded.HasDownMbps.ShouldBeTrue();
         bonded.HasUpMbps.ShouldBeTrue();

@@ -10,10 +10,9 @@ internal sealed class PhaseLog
 {
     private readonly List<(long At, string What)> _begun = [];
 
+    /// <summary>Over the last fifth of a second, as they were told meanwhile, by what was being done.</summary>
     private readonly Dictionary<string, List<double>> _rates = [];
 
-    /// <summary>Rates over the last fifth of a second, as they were told meanwhile, by what was being done.</summary>
-    internal IReadOnlyDictionary<string, List<double>> Rates => _rates;
 
     internal async Task<SpeedResult> RunAsync(AggregatorUnderTest product, SpeedRequest request)
     {
@@ -53,4 +52,6 @@ internal sealed class PhaseLog
             return string.Join(", ", _begun.Where((p, i) => p.At <= to && (i + 1 == _begun.Count || _begun[i + 1].At >= from)).Select(p => p.What).Distinct());
         }
     }
+
+    public override string ToString() => string.Join('\n', _rates.Select(r => $"  {r.Key}: {string.Join(' ', r.Value.Select(v => v.ToString("0", System.Globalization.CultureInfo.InvariantCulture)))}"));
 }
