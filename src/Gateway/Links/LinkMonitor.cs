@@ -66,12 +66,7 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
 
         using (var socket = RouteSocket.Open())
         {
-            var view = await NetworkDump.ReadAsync(socket, cancellationToken);
-            Update(() =>
-            {
-                _view = view;
-                _started = true;
-            });
+            Show(await NetworkDump.ReadAsync(socket, cancellationToken));
         }
 
         // Reads everything again once it listens, so that no change falls in between.
@@ -184,11 +179,12 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
         {
             await Task.Delay(Gathering, time, cancellationToken);
             _dirty.Reader.TryRead(out _);
-            Take(await NetworkDump.ReadAsync(socket, cancellationToken));
+            Show(await NetworkDump.ReadAsync(socket, cancellationToken));
         }
     }
 
-    private void Take(NetworkView view) => Update(() => _view = view);
+    /// <summary>What the kernel has now. The first begins everything; a simulation shows it in the kernel's place.</summary>
+    internal void Show(NetworkView view) => Update(() => (_view, _started) = (view, true));
 
     private void Update(Action change)
     {

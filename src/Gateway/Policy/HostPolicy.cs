@@ -149,6 +149,7 @@ internal static class HostPolicy
         var families = input.NodeFamilies.IsEmpty ? [AddressFamily.InterNetwork, AddressFamily.InterNetworkV6] : input.NodeFamilies;
         var endpoints = new List<HostEndpoint>();
         var left = new List<string>();
+        bool unimpaired = input.Links.Links.Any(l => l is { Usable: true, Role: LinkRole.Active, Impaired: false });
         // Family by family: with more addresses than the kernel takes, every WAN has one before any has two.
         foreach (var family in families.Distinct())
         {
@@ -172,7 +173,9 @@ internal static class HostPolicy
                     continue;
                 }
 
-                endpoints.Add(new HostEndpoint(address, link.Index, link.Interface, link.Role == LinkRole.Backup || GivesWay(link, input)));
+                // One that loses or delays too much holds up what it is given a part of: the kernel's scheduler looks at no round trip.
+                bool backup = link.Role == LinkRole.Backup || GivesWay(link, input) || (link.Impaired && unimpaired);
+                endpoints.Add(new HostEndpoint(address, link.Index, link.Interface, backup));
             }
         }
 

@@ -35,7 +35,7 @@ internal static class FaultsCommand
                 // A gateway of its own for each: what one fault left behind (penalties, habits) is not the next one's.
                 await using AggregatorUnderTest gateway = await AggregatorUnderTest.StartAsync(lab, settings);
                 FaultResult result = await FaultTrial.RunAsync(lab, gateway, fault, lab.Wans[0], parsed.GetValue(transfers), parsed.GetValue(idle));
-                Console.Error.WriteLine($"{fault.Name}: {result.State} {string.Join(", ", result.Errors.Select(e => $"{e.Value} × {e.Key}"))}");
+                Console.Error.WriteLine($"{string.Join(" | ", Row(result, fault))} | {result.State} {string.Join(", ", result.Errors.Select(e => $"{e.Value} × {e.Key}"))}");
                 if (parsed.GetValue(log))
                 {
                     Console.Error.WriteLine(gateway.Gateway.Transcript());
@@ -65,19 +65,23 @@ internal static class FaultsCommand
         table.AddColumns("fault", "detected after", "as", "gap at the reader: median", "worst", "before it", "flows broken", "recovered after");
         foreach ((FaultResult result, LinkFault fault) in results.Zip(faults))
         {
-            table.AddRow(
-                Markup.Escape($"{fault.Name}, {fault.Lasts.TotalSeconds:0} s"),
-                Ms(result.Detected),
-                Markup.Escape(result.State.Split(':')[0]),
-                Ms(result.MedianGap),
-                Ms(result.WorstGap),
-                Ms(result.UsualGap),
-                $"{result.TransfersBroken} + {result.IdleBroken}",
-                Ms(result.Recovered));
+            table.AddRow([.. Row(result, fault).Select(Markup.Escape)]);
         }
 
         return table;
     }
+
+    private static string[] Row(FaultResult result, LinkFault fault) =>
+    [
+        $"{fault.Name}, {fault.Lasts.TotalSeconds:0} s",
+        Ms(result.Detected),
+        result.State.Split(':')[0],
+        Ms(result.MedianGap),
+        Ms(result.WorstGap),
+        Ms(result.UsualGap),
+        $"{result.TransfersBroken} + {result.IdleBroken}",
+        Ms(result.Recovered),
+    ];
 
     private static string Ms(TimeSpan? time) => time is { } t ? string.Create(CultureInfo.InvariantCulture, $"{t.TotalMilliseconds:0} ms") : "–";
 }

@@ -35,7 +35,7 @@ internal static class FaultTrial
     /// <summary>A link that came and went is held back for eight seconds.</summary>
     private static readonly TimeSpan LongestRecovery = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(40);
 
     internal static async Task<FaultResult> RunAsync(NetworkLab lab, AggregatorUnderTest product, LinkFault fault, LabWan wan, int transfers, int idle)
     {

@@ -15,6 +15,12 @@ internal sealed class Siege : IAsyncDisposable
     private const int EchoPort = 5400;
     private const int BufferBytes = 16 * 1024;
 
+    /// <summary>
+    /// Of each transfer under way and not back yet. Without a bound it is megabytes in the buffers of six hosts and programs, and the end of a
+    /// transfer would wait for minutes on lines of a few Mbit/s.
+    /// </summary>
+    private const int MostUnderWay = 128 * 1024;
+
     /// <summary>Shorter ones are everyday.</summary>
     private static readonly TimeSpan LeastGap = TimeSpan.FromMilliseconds(20);
 
@@ -80,11 +86,12 @@ internal sealed class Siege : IAsyncDisposable
             _errors.AddOrUpdate($"transfer: {error}", 1, (_, n) => n + 1);
         }
 
+        using var idleLimit = new CancellationTokenSource(atMost);
         await Task.WhenAll(_idle.Select(async (s, i) =>
         {
             try
             {
-                await EchoOnceAsync(s, i + 1000, limit.Token);
+                await EchoOnceAsync(s, i + 1000, idleLimit.Token);
             }
             catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
             {
@@ -196,6 +203,7 @@ internal sealed class Siege : IAsyncDisposable
         private readonly Task _reading;
         private readonly Lock _lock = new();
         private readonly List<(long From, long To)> _gaps = [];
+        private readonly SemaphoreSlim _room = new(0, 1);
         private long _last = Stopwatch.GetTimestamp();
         private long _sent;
         private long _got;
@@ -228,6 +236,7 @@ internal sealed class Siege : IAsyncDisposable
         internal async Task EndAsync(CancellationToken cancellationToken)
         {
             _stop = true;
+            WakeSender();
             try
             {
                 await Task.WhenAll(_sending, _reading).WaitAsync(cancellationToken);
@@ -245,6 +254,12 @@ internal sealed class Siege : IAsyncDisposable
                 byte[] buffer = new byte[BufferBytes];
                 while (!_stop)
                 {
+                    if (_sent - Volatile.Read(ref _got) > MostUnderWay)
+                    {
+                        await _room.WaitAsync();
+                        continue;
+                    }
+
                     Fill(buffer, _stream, _sent);
                     for (int part = 0; part < buffer.Length;)
                     {
@@ -294,12 +309,29 @@ internal sealed class Siege : IAsyncDisposable
                         return;
                     }
 
-                    _got += read;
+                    Volatile.Write(ref _got, _got + read);
+                    WakeSender();
                 }
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
                 _error ??= e.Message;
+            }
+            finally
+            {
+                _stop = true;
+                WakeSender();
+            }
+        }
+
+        private void WakeSender()
+        {
+            lock (_room)
+            {
+                if (_room.CurrentCount == 0)
+                {
+                    _room.Release();
+                }
             }
         }
 
