@@ -7,12 +7,14 @@ using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Cli;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Direct;
+using Aggregator.Gateway.Events;
 using Aggregator.Gateway.Doctor;
 using Aggregator.Gateway.Ingress;
 using Aggregator.Gateway.Lanes;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
 using Aggregator.Gateway.Policy;
+using Aggregator.Gateway.Portals;
 using Aggregator.Gateway.Roles;
 using Aggregator.Gateway.Speed;
 using Aggregator.Gateway.Status;
@@ -100,7 +102,21 @@ internal static class GatewayDaemon
             : new MptcpCarrier(
                 new LaneDialer(connector, target, identity, node, config.Encrypt, time),
                 host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
-        var book = new LimitsBook(config, loggers.CreateLogger("Aggregator.Gateway.Roles"));
+        ILogger rolesLogger = loggers.CreateLogger("Aggregator.Gateway.Roles");
+        ILogger eventsLogger = loggers.CreateLogger("Aggregator.Gateway.Events");
+        await using var events = new EventLog(config.State, time, eventsLogger);
+        await using HookRunner? hooks = config.Hooks is { } directory ? new HookRunner(events, directory, time, eventsLogger) : null;
+        host.Links.Moved += new LinkEvents((action, link, device, reason) => events.Add(action, link, device, reason)).Take;
+        var book = new LimitsBook(config, rolesLogger);
+        var quotas = new QuotaMeter(config.State, NetworkNamespace.Identity(), InterfaceCounters.Read, events, time, rolesLogger);
+        var conditions = new LinkConditions();
+        await using var portals = new PortalWatch(
+            config, host.Links, book, conditions, events,
+            () => new VpsAsPortalsSeeIt(host.VpsAddresses, node.Node?.Hosts ?? []),
+            link => [Environment.ProcessPath!, UseCommand.Name, "--api", config.Api, link, "--"],
+            time, rolesLogger);
+        await using var wifi = new WifiWatch(host.Links, conditions, time, rolesLogger);
+        await using var roles = new RoleKeeper(host.Links, book, quotas, conditions, InterfaceCounters.Read, time, rolesLogger);
         host.SetLimits(book.Current);
         book.Changed += () => host.SetLimits(book.Current);
         ILogger directLogger = loggers.CreateLogger("Aggregator.Gateway.Direct");
@@ -108,6 +124,9 @@ internal static class GatewayDaemon
         await using var leaving = new DirectSwitch(config.Direct, host.Links, node, () => Carries(carrier), time, directLogger);
         ICarrier ways = config.Direct.IsPossible ? new WayChoice(carrier, direct, config.Direct, leaving) : carrier;
         leaving.Changed += () => host.SetDirect(leaving.State.IsDirect);
+        var told = new NodeEvents(node, leaving, events);
+        node.Changed += told.Take;
+        leaving.Changed += told.Take;
         host.SetDirect(leaving.State.IsDirect);
         if (carrier is MptcpCarrier { Pool: var pool })
         {
@@ -127,6 +146,7 @@ internal static class GatewayDaemon
         await addresses.WaitForFirstAsync(LookUpTime, cancellationToken);
         try
         {
+            host.Links.Loaded += roles.Start;
             await StartHostAsync(host, cancellationToken);
             await using var ingress = await IngressSet.StartAsync(config.Ingress, context, warnings, cancellationToken);
             await using var mptcp = new MptcpWatch(
@@ -140,7 +160,7 @@ internal static class GatewayDaemon
             node.Changed += mptcp.Wake;
             mptcp.Start();
             var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings,
-                new LinkExtras(config, book, direct, leaving), mptcp, time);
+                new LinkExtras(config, book, quotas, wifi, direct, leaving), mptcp, time);
             await using var watch = new TrafficWatch(
                 () => Sockets(carrier), () => host.Snapshot, host.Traffic, time, loggers.CreateLogger<TrafficWatch>());
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
@@ -156,6 +176,12 @@ internal static class GatewayDaemon
             builder.Services.AddSingleton(time);
             builder.Services.AddSingleton<GatewayLocalService>();
             builder.Services.AddSingleton(speed);
+            builder.Services.AddSingleton(events);
+            builder.Services.AddSingleton(book);
+            builder.Services.AddSingleton(quotas);
+            builder.Services.AddSingleton(roles);
+            builder.Services.AddSingleton<GatewayRolesService>();
+            builder.Services.AddSingleton<GatewayEventsService>();
             builder.Services.AddHostedService(_ => new MemoryGuard(
                 new HostFiles(),
                 time,
@@ -166,11 +192,16 @@ internal static class GatewayDaemon
             app.MapGrpcService<GatewayLocalService>();
             app.MapGrpcService<GatewayDoctorService>();
             app.MapGrpcService<GatewaySpeedService>();
+            app.MapGrpcService<GatewayRolesService>();
+            app.MapGrpcService<GatewayEventsService>();
 
             await node.StartAsync(cancellationToken);
             leaving.Start();
+            wifi.Start();
             host.SetTransparent(ingress.TransparentV4, ingress.TransparentV6);
             await app.StartAsync(cancellationToken);
+            // A login asks the local API over which link it goes.
+            portals.Start();
             using var stop = cancellationToken.Register(app.Lifetime.StopApplication);
             // Also what a closed terminal sends: without a handler it would end us with everything left on the host.
             using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>

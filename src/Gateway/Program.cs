@@ -1,4 +1,4 @@
 using Aggregator.Cli;
 using Aggregator.Gateway.Cli;
 
-return await CommandLine.RunAsync(RootCommandFactory.Create(), RootCommandFactory.Name, args);
+return await CommandLine.RunAsync(RootCommandFactory.Create(), RootCommandFactory.Name, UseCommand.Separate(args));

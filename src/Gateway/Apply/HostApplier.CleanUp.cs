@@ -49,6 +49,8 @@ internal sealed partial class HostApplier
             }
         }
 
+        done.AddRange(Enumerable.Repeat("cap removed", await _caps.RemoveAllAsync(cancellationToken)));
+        done.AddRange(Enumerable.Repeat("group of `use` removed", LinkScopes.RemoveAll()));
         var settings = _sysctls.Restore();
         done.AddRange(Enumerable.Repeat("sysctl put back", settings.Changes));
         foreach (var problem in settings.Problems)

@@ -24,6 +24,7 @@ internal sealed partial class HostApplier : IDisposable
     private readonly HostSysctls _sysctls;
     private readonly NftTable _nft;
     private readonly NftTable _direct;
+    private readonly RateCaps _caps;
     private readonly RouteSocket _routes;
     private readonly MptcpPathManager? _mptcp;
     private readonly ILogger _logger;
@@ -35,6 +36,7 @@ internal sealed partial class HostApplier : IDisposable
         _nft = new NftTable(journal, HostNumbers.NftTable, TproxyTable.MarkerChain, "transparent ingress");
         _direct = new NftTable(journal, HostNumbers.DirectNftTable, DirectTable.MarkerChain, "the direct way for the LAN's packets");
         _routes = routes;
+        _caps = new RateCaps(journal, routes);
         _mptcp = mptcp;
         _logger = logger;
     }
@@ -94,6 +96,7 @@ internal sealed partial class HostApplier : IDisposable
         }
 
         problems.Add(warning);
+        await _caps.ApplyAsync(desired.Caps, done, problems.Add, cancellationToken);
         await EndLostConnectionsAsync(desired, done, problems, cancellationToken);
         foreach (string operation in done)
         {

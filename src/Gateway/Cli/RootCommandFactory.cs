@@ -15,6 +15,8 @@ internal static class RootCommandFactory
         DoctorCommand.Create(),
         SpeedtestCommand.Create(),
         LinkCommand.Create(),
+        EventsCommand.Create(),
+        UseCommand.Create(),
         DownCommand.Create(),
     };
 }

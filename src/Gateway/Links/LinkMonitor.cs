@@ -49,6 +49,9 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     /// </summary>
     internal event Action<LinkSnapshot, LinkSnapshot>? Moved;
 
+    /// <summary>Once, when the first snapshot is there, before anything is decided from it.</summary>
+    internal event Action? Loaded;
+
     /// <summary>The latest snapshot; RTT and loss in it move on without <see cref="Changed"/>.</summary>
     internal LinkSnapshot Current => _current;
 
@@ -68,6 +71,8 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
         {
             Show(await NetworkDump.ReadAsync(socket, cancellationToken));
         }
+
+        Loaded?.Invoke();
 
         // Reads everything again once it listens, so that no change falls in between.
         _loop = FollowAsync(_stop.Token);

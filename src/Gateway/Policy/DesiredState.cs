@@ -24,6 +24,8 @@ internal sealed record DesiredState
 
     internal DirectTable? Direct { get; init; }
 
+    internal ImmutableArray<HostCap> Caps { get; init; } = [];
+
     /// <summary>Slots of WANs that lead out: a direct connection of the kernel's over another one is ended.</summary>
     internal ImmutableArray<int> LeadingOut { get; init; } = [];
 
@@ -42,6 +44,7 @@ internal sealed record DesiredState
         }
 
         Lines(text, "sysctl", Sysctls);
+        Lines(text, "cap", Caps);
         text.Append(Tproxy);
         text.Append(Direct);
         Lines(text, "warning", Warnings);

@@ -51,6 +51,11 @@ internal static class HostPolicy
             Sysctls = Sysctls(input),
             Tproxy = transparent ? tproxy : null,
             Direct = DirectPolicy.Table(input),
+            Caps = [.. input.Links.Links
+                .Where(l => l.Present && InterfaceName.IsValid(l.Interface))
+                .Select(l => (Link: l, input.Limits.GetValueOrDefault(l.Name, LinkLimits.None).Cap))
+                .Where(l => !l.Cap.IsNone)
+                .Select(l => new HostCap(l.Link.Interface, l.Link.Index, l.Link.Slot, l.Cap.DownBitsPerSecond, l.Cap.UpBitsPerSecond))],
             LeadingOut = [.. input.Links.Links.Where(input.Links.LeadsOut).Select(l => l.Slot)],
             Warnings = [.. warnings],
         };

@@ -161,6 +161,12 @@ internal sealed class StatusReader(
 
     private void AddOwnWarnings(GatewayStatus status, CarrierSample sample)
     {
+        status.Warnings.AddRange(host.Snapshot.Links.Select(extras.QuotaWarning).OfType<Warning>());
+        if (status.Direct is { Active: true } direct)
+        {
+            status.Warnings.Add(new Warning { Code = "direct", Text = $"new flows go out directly over the links, with the links' own addresses: {direct.Reason}" });
+        }
+
         AddListenerWarning(status, "socks", config.Ingress.Socks);
         AddListenerWarning(status, "http", config.Ingress.Http);
         if (config.Dashboard is not null)

@@ -46,6 +46,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int statx(SafeHandle descriptor, string path, int flags, uint mask, out StatX result);
 
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int rmdir(string path);
+
     [LibraryImport(Library)]
     internal static partial uint geteuid();
 

@@ -27,7 +27,7 @@ internal static class Quantities
         return Read(text, ByteUnits) switch
         {
             null => Parsed<long>.Not($"{Right}; it is {MapReader.Shown(text)}"),
-            >= 1 and <= MostBytes and var bytes => Parsed<long>.Of((long)bytes),
+            >= 1 and <= MostBytes and var bytes => Parsed<long>.Of((long)Math.Round(bytes)),
             _ => Parsed<long>.Not($"must be more than nothing and at most 10000TB; it is {MapReader.Shown(text)}"),
         };
     }
@@ -39,7 +39,7 @@ internal static class Quantities
         return Read(text, RateUnits) switch
         {
             null => Parsed<long>.Not($"{Right}; it is {MapReader.Shown(text)}"),
-            >= LeastBitsPerSecond and <= MostBitsPerSecond and var bits => Parsed<long>.Of((long)bits),
+            >= LeastBitsPerSecond and <= MostBitsPerSecond and var bits => Parsed<long>.Of((long)Math.Round(bits)),
             _ => Parsed<long>.Not($"must be from 8kbit to 10000Gbit; it is {MapReader.Shown(text)}"),
         };
     }

@@ -71,6 +71,8 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Node", new[] { "Carriers" })]
     [InlineData("Links", new[] { "Configuration", "Carriers" })]
     [InlineData("Direct", new[] { "Links", "Carriers", "Configuration" })]
+    [InlineData("Events", new[] { "Links", "Configuration" })]
+    [InlineData("Portals", new[] { "Links", "Doctor", "Roles", "Events", "Configuration" })]
     [InlineData("Roles", new[] { "Links", "Events", "Configuration" })]
     [InlineData("Ingress", new[] { "Carriers", "Configuration" })]
     [InlineData("Apply", new[] { "Policy", "Links", "Configuration" })]
@@ -78,7 +80,7 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Status", new[] { "Links", "Policy", "Node", "Carriers", "Lanes", "Ingress", "Configuration", "Direct", "Roles", "Speed" })]
     [InlineData("Doctor", new[] { "Links", "Speed", "Policy", "Node", "Carriers", "Configuration" })]
     [InlineData("Speed", new[] { "Links", "Carriers", "Node", "Configuration" })]
-    [InlineData("Api", new[] { "Status", "Policy", "Node", "Speed", "Configuration", "Doctor" })]
+    [InlineData("Api", new[] { "Status", "Policy", "Node", "Speed", "Configuration", "Doctor", "Links", "Roles", "Events" })]
     public void Rooms_of_the_gateway_look_one_way(string room, string[] allowed) =>
         AssertRoom("src/Gateway", "Aggregator.Gateway", room, allowed);
 
