@@ -95,10 +95,11 @@ internal static class GatewayDaemon
             loggers.CreateLogger<NodeConnection>());
         Func<VpsTarget?> target = () => node.Node is { } n ? new VpsTarget(n.Hosts, n.Port, n.Pin) : null;
         long memory = ProcessMemory.TotalBytes(new HostFiles());
+        var trunkBudget = TrunkBudget.ForMemory(memory);
         await using ICarrier carrier = lanes
             ? new TrunkCarrier(
                 sessions => new TrunkLaneDialer(connector, sessions, target, identity, node, config.Encrypt, time),
-                wans, node, TrunkBudget.ForMemory(memory), TrunkLimits.Default, time, laneLogger)
+                wans, node, trunkBudget, TrunkLimits.Default, time, laneLogger)
             : new MptcpCarrier(
                 new LaneDialer(connector, target, identity, node, config.Encrypt, time),
                 host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
@@ -186,7 +187,8 @@ internal static class GatewayDaemon
                 new HostFiles(),
                 time,
                 loggers.CreateLogger<MemoryGuard>(),
-                now => context.Budget.Adapt(now.Share, now.State == MemoryState.Critical)));
+                now => context.Budget.Adapt(now.Share, now.State == MemoryState.Critical),
+                trunkBudget.Adapt));
             builder.Services.AddSingleton<GatewaySpeedService>();
             await using WebApplication app = builder.Build();
             app.MapGrpcService<GatewayLocalService>();

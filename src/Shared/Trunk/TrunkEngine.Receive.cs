@@ -71,7 +71,7 @@ internal sealed partial class TrunkEngine : IFrameSink
             _events.Readable(stream);
         }
 
-        if (_budget.ReceiveBytes > _budget.Bytes)
+        if (_budget.ReceiveBytes > _budget.ResetBytes)
         {
             ResetLargest();
         }
@@ -378,7 +378,7 @@ internal sealed partial class TrunkEngine : IFrameSink
         long before = stream.DeliveredTo;
         long added = stream.SetDelivered(start, end);
         DeliveredBytes += added;
-        _sendBytes -= Math.Min(stream.DeliveredTo, stream.WriteEnd) - Math.Min(before, stream.WriteEnd);
+        _budget.AddSent(Math.Min(before, stream.WriteEnd) - Math.Min(stream.DeliveredTo, stream.WriteEnd));
         if (stream.Waiting.IsEmpty)
         {
             Unqueue(stream);

@@ -23,7 +23,6 @@ internal sealed partial class TrunkEngine
     private const long MaxPeriodUs = 1_000_000;
 
     private uint _lastStreamId;
-    private long _sendBytes;
 
     internal int StreamCount => _streams.Count;
 
@@ -73,7 +72,7 @@ internal sealed partial class TrunkEngine
         if (count > 0)
         {
             stream.Write(bytes[..count]);
-            _sendBytes += count;
+            _budget.AddSent(count);
             _isActive = true;
             Enqueue(stream, nowUs);
             WakeFor(stream, nowUs);
@@ -174,7 +173,7 @@ internal sealed partial class TrunkEngine
         Unqueue(stream);
         _budget.AddReceived(-stream.ReceiveHeldBytes);
         _budget.AddPromised(-(stream.Granted - stream.ReadTo));
-        _sendBytes -= Math.Max(0, stream.WriteEnd - stream.DeliveredTo);
+        _budget.AddSent(-Math.Max(0, stream.WriteEnd - stream.DeliveredTo));
         ReorderBytes -= stream.Ahead.Bytes;
         stream.Drop();
     }
@@ -196,7 +195,8 @@ internal sealed partial class TrunkEngine
         int sharers = Math.Max(1, _bulk.Count);
         long backlog = (long)((_backlogBytes / sharers) + WorthWritingBytes);
         long room = Math.Min(stream.SendLimit - stream.WriteEnd, backlog - stream.Waiting.Bytes);
-        return Math.Min(room, _budget.Bytes - _sendBytes);
+        long memory = Math.Max(_budget.Bytes - _budget.SendBytes, TrunkBudget.LeastOfStream - (stream.WriteEnd - stream.DeliveredTo));
+        return Math.Min(room, memory);
     }
 
     private void TellWriter(EngineStream stream)
@@ -224,7 +224,8 @@ internal sealed partial class TrunkEngine
         }
 
         periodUs = Math.Min(periodUs, MaxPeriodUs);
-        long wanted = Math.Clamp((long)(stream.PeriodBytes * WindowPeriods), FirstWindow(), _options.MaxWindowBytes);
+        long most = Math.Max(MinWindowBytes, Math.Min(_options.MaxWindowBytes, _budget.WindowBytes));
+        long wanted = Math.Clamp((long)(stream.PeriodBytes * WindowPeriods), Math.Min(FirstWindow(), most), most);
         if (wanted > stream.Window && _budget.PromisedBytes + wanted - stream.Window <= _budget.Bytes)
         {
             stream.Window = wanted;

@@ -98,12 +98,14 @@ internal static class VpsApplication
         services.AddHostedService(s => s.GetRequiredService<HealthMonitor>());
         services.AddHostedService(s =>
         {
-            var budget = s.GetRequiredService<RelayBudget>();
+            var relays = s.GetRequiredService<RelayBudget>();
+            var trunks = s.GetRequiredService<TrunkBudget>();
             return new MemoryGuard(
                 s.GetRequiredService<HostFiles>(),
                 TimeProvider.System,
                 s.GetRequiredService<ILogger<MemoryGuard>>(),
-                now => budget.Adapt(now.Share, now.State == MemoryState.Critical));
+                now => relays.Adapt(now.Share, now.State == MemoryState.Critical),
+                trunks.Adapt);
         });
 
         services.AddSingleton(s => new HostSettings(journal, s.GetRequiredService<ILogger<HostSettings>>()));
