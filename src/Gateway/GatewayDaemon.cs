@@ -138,9 +138,14 @@ internal static class GatewayDaemon
         await using var flows = new FlowRegistry(time, ingressLimits);
         var context = new IngressContext(
             ways, flows, RelayBudget.ForMemory(memory), ingressLimits, time,
-            loggers.CreateLogger("Aggregator.Gateway.Ingress"));
+            loggers.CreateLogger("Aggregator.Gateway.Ingress")) { Redundant = config.Redundant };
 
         var warnings = new List<Warning>();
+        if (!lanes && !config.Redundant.Rules.IsEmpty)
+        {
+            warnings.Add(new Warning { Code = "redundant-needs-trunk", Text = "`redundant` has no effect: it needs `carrier: trunk`" });
+        }
+
         // Where the VPS is decides which families are prepared: known before the first decision, a start leaves the host as it is right already.
         node.Prepare();
         await using var addresses = new NodeAddresses(node, connector, host.SetNode, time);

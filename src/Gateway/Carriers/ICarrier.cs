@@ -1,4 +1,3 @@
-using System.Net;
 using Aggregator.Flows;
 using Aggregator.Relay;
 
@@ -18,7 +17,6 @@ internal interface ICarrier : IAsyncDisposable
     ValueTask<CarriedFlow> OpenAsync(FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken);
 
     /// <summary>The same, for whom it matters whose flow it is.</summary>
-    /// <param name="client">The client's address; null: not known, or a flow of the daemon's own.</param>
-    ValueTask<CarriedFlow> OpenAsync(IPAddress? client, FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken) =>
+    ValueTask<CarriedFlow> OpenAsync(FlowOrigin origin, FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken) =>
         OpenAsync(target, firstBytes, cancellationToken);
 }

@@ -39,6 +39,8 @@ internal sealed record GatewayConfig
 
     internal DirectConfig Direct { get; init; } = new();
 
+    internal RedundantFlows Redundant { get; init; } = RedundantFlows.None;
+
     /// <summary>A directory of programs that are run at every event. Null: none.</summary>
     internal string? Hooks { get; init; }
 

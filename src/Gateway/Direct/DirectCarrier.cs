@@ -49,11 +49,12 @@ internal sealed class DirectCarrier : ICarrier
     internal long Total => Volatile.Read(ref _total);
 
     public ValueTask<CarriedFlow> OpenAsync(FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken) =>
-        OpenAsync(null, target, firstBytes, cancellationToken);
+        OpenAsync(default(FlowOrigin), target, firstBytes, cancellationToken);
 
     public async ValueTask<CarriedFlow> OpenAsync(
-        IPAddress? client, FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken)
+        FlowOrigin origin, FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken)
     {
+        var client = origin.Client;
         var links = _links.Current;
         var (addresses, failure) = await DirectTargets.ResolveAsync(target, links, _time, cancellationToken);
         var attempts = Attempts(client, addresses, target.Port, links, out var first);

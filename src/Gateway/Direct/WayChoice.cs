@@ -1,4 +1,3 @@
-using System.Net;
 using Aggregator.Flows;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Configuration;
@@ -14,20 +13,20 @@ internal sealed class WayChoice(ICarrier carrier, DirectCarrier direct, DirectCo
     public string Name => carrier.Name;
 
     public ValueTask<CarriedFlow> OpenAsync(FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken) =>
-        OpenAsync(null, target, firstBytes, cancellationToken);
+        OpenAsync(default(FlowOrigin), target, firstBytes, cancellationToken);
 
     public async ValueTask<CarriedFlow> OpenAsync(
-        IPAddress? client, FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken)
+        FlowOrigin origin, FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken)
     {
         if (state.State.IsDirect || (target.Address is { } address && config.To.Any(n => n.Contains(address))))
         {
-            return await direct.OpenAsync(client, target, firstBytes, cancellationToken);
+            return await direct.OpenAsync(origin, target, firstBytes, cancellationToken);
         }
 
-        var carried = await carrier.OpenAsync(client, target, firstBytes, cancellationToken);
+        var carried = await carrier.OpenAsync(origin, target, firstBytes, cancellationToken);
         if (carried.Stream is null && config.IsFallback && (await carried.Opened).Result == OpenResult.NoCarrier)
         {
-            return await direct.OpenAsync(client, target, firstBytes, cancellationToken);
+            return await direct.OpenAsync(origin, target, firstBytes, cancellationToken);
         }
 
         return carried;

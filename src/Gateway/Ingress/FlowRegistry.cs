@@ -108,6 +108,8 @@ internal sealed class FlowRegistry : IAsyncDisposable
 
         internal CancellationToken Ending => registry.Ending;
 
+        internal string Ingress => ingress;
+
         /// <summary>Notes how the opening ended. Only the first call counts.</summary>
         internal void Answered(OpenResult result)
         {

@@ -102,7 +102,7 @@ internal static class FlowRun
         }
         try
         {
-            CarriedFlow carried = await context.Carrier.OpenAsync((remote as IPEndPoint)?.Address, target, firstBytes, flow.Ending);
+            CarriedFlow carried = await context.Carrier.OpenAsync(context.OriginOf(flow.Ingress, remote, target), target, firstBytes, flow.Ending);
             if (carried.Encrypted && client is SocketByteStream { Socket: var socket })
             {
                 InlineCompletions.Prefer(socket);

@@ -40,7 +40,11 @@ internal sealed class TrunkCarrier : ICarrier
     /// <summary>Flows that wait for a lane.</summary>
     internal int Waiting => Volatile.Read(ref _waiting);
 
-    public async ValueTask<CarriedFlow> OpenAsync(FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken)
+    public ValueTask<CarriedFlow> OpenAsync(FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken) =>
+        OpenAsync(default(FlowOrigin), target, firstBytes, cancellationToken);
+
+    public async ValueTask<CarriedFlow> OpenAsync(
+        FlowOrigin origin, FlowTarget target, ReadOnlyMemory<byte> firstBytes, CancellationToken cancellationToken)
     {
         try
         {
@@ -56,7 +60,7 @@ internal sealed class TrunkCarrier : ICarrier
                 session = Sessions.Current;
             }
 
-            TrunkStream? stream = session is null ? null : await session.OpenAsync(target, firstBytes, FlowClass.Default, cancellationToken);
+            TrunkStream? stream = session is null ? null : await session.OpenAsync(target, firstBytes, origin.Class, cancellationToken);
             return stream is null
                 ? NotCarried(session is { Ended.IsCompleted: false } ? OpenResult.Busy : OpenResult.NoCarrier)
                 : new CarriedFlow(stream, AwaitAnswerAsync(stream));

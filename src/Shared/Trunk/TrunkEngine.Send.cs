@@ -29,6 +29,9 @@ internal sealed partial class TrunkEngine
     /// <summary>Small flows may exceed a lane's feed limit by this much, so that bulk does not hold them up.</summary>
     private const long QuickExtraBytes = 64 * 1024;
 
+    /// <summary>Of data in a lane's own queue: a copy that the redundant class wants, not one that had to be.</summary>
+    private const byte SecondCopy = 1;
+
     private readonly List<EngineStream> _quick = [];
     private readonly List<EngineStream> _bulk = [];
     private int _nextBulk;
@@ -183,6 +186,7 @@ internal sealed partial class TrunkEngine
                 return 0;
             }
 
+            bool isSecondCopy = item.Code == SecondCopy;
             if (end == item.End)
             {
                 PopUrgent(lane);
@@ -192,7 +196,15 @@ internal sealed partial class TrunkEngine
                 SkipTo(lane, ref item, end);
             }
 
-            ResentBytes += end - start;
+            if (isSecondCopy)
+            {
+                RedundantBytes += end - start;
+            }
+            else
+            {
+                ResentBytes += end - start;
+            }
+
             return WriteData(lane, stream, start, end, buffer, nowUs);
         }
 
@@ -311,7 +323,10 @@ internal sealed partial class TrunkEngine
             return -1;
         }
 
-        double ahead = _scheduler.BytesAhead(_views.AsSpan(0, _lanes.Count), self) / sharers;
+        // Of the redundant class, whichever of the two quickest lanes has room first: the other one may be silent without our knowing it yet.
+        double ahead = stream.FlowClass == FlowClass.Redundant && (lane == _best || lane == _second)
+            ? 0
+            : _scheduler.BytesAhead(_views.AsSpan(0, _lanes.Count), self) / sharers;
         if (!TryFind(stream, (long)ahead, out long start, out long gapEnd))
         {
             return 0;
@@ -324,7 +339,7 @@ internal sealed partial class TrunkEngine
         Account(stream, end - start, nowUs);
         if (stream.FlowClass == FlowClass.Redundant && (lane == _best ? _second : _best) is { } other)
         {
-            Push(other, new Outgoing(TrunkFrameType.Data, stream.Id, 0, start, end, stream));
+            Push(other, new Outgoing(TrunkFrameType.Data, stream.Id, SecondCopy, start, end, stream));
         }
 
         TellWriter(stream);

@@ -52,6 +52,9 @@ internal sealed partial class TrunkEngine
 
     internal long DuplicateBytes { get; private set; }
 
+    /// <summary>Second copies of streams of the redundant class; not in <see cref="ResentBytes"/>.</summary>
+    internal long RedundantBytes { get; private set; }
+
     /// <summary>The most since the last call; for measurements of one run.</summary>
     internal long TakeReorderPeak()
     {
@@ -227,7 +230,7 @@ internal sealed partial class TrunkEngine
     {
         foreach (var lane in _lanes)
         {
-            if (lane.WakeAtUs <= nowUs || (lane == _best && stream.QuickTokens > 0))
+            if (lane.WakeAtUs <= nowUs || (lane == _best && stream.QuickTokens > 0) || (stream.FlowClass == FlowClass.Redundant && (lane == _best || lane == _second)))
             {
                 _events.LaneHasWork(lane);
             }

@@ -25,6 +25,7 @@ internal static class TrunkMetrics
         meter.CreateObservableGauge("trunk.reorder", () => Each(s => s.ReorderBytes), "By", "Received payload that waits for earlier bytes");
         meter.CreateObservableGauge("trunk.buffers", () => Each(s => s.SendBufferBytes + s.ReceiveBufferBytes), "By", "Payload in buffers");
         meter.CreateObservableCounter("trunk.resent", () => Each(s => s.ResentBytes), "By", "Payload sent more than once");
+        meter.CreateObservableCounter("trunk.redundant", () => Each(s => s.RedundantBytes), "By", "Second copies of redundant streams");
         meter.CreateObservableCounter("trunk.duplicates", () => Each(s => s.DuplicateBytes), "By", "Payload received more than once");
         meter.CreateObservableCounter("trunk.lane.sent", () => EachLane(l => l.SentBytes), "By", "Payload handed to a lane");
         meter.CreateObservableCounter("trunk.lane.received", () => EachLane(l => l.ReceivedBytes), "By", "Payload that came on a lane");

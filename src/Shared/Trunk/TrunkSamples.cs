@@ -108,6 +108,12 @@ internal sealed record TrunkSample
     /// <summary>Payload sent more than once.</summary>
     internal long ResentBytes { get; init; }
 
+    /// <summary>Payload of redundant streams that went a second time, as they want it; apart from <see cref="ResentBytes"/>.</summary>
+    internal long RedundantBytes { get; init; }
+
+    /// <summary>Streams of the redundant class.</summary>
+    internal int RedundantStreamCount { get; init; }
+
     /// <summary>Payload that came more than once.</summary>
     internal long DuplicateBytes { get; init; }
 }

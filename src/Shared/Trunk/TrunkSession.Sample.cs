@@ -13,10 +13,12 @@ internal sealed partial class TrunkSession
             double sent = _lanes.Sum(l => l.Engine!.SentRate.BytesPerSecond(now));
             long sendBuffers = 0;
             long receiveBuffers = 0;
+            int redundant = 0;
             foreach (var stream in _engine.Streams.Values)
             {
                 sendBuffers += stream.SendHeldBytes;
                 receiveBuffers += stream.ReceiveHeldBytes;
+                redundant += stream.FlowClass == FlowClass.Redundant ? 1 : 0;
             }
 
             return new TrunkSample
@@ -32,6 +34,8 @@ internal sealed partial class TrunkSession
                 MaxReorderBytes = _engine.MaxReorderBytes,
                 ResentBytes = _engine.ResentBytes,
                 DuplicateBytes = _engine.DuplicateBytes,
+                RedundantBytes = _engine.RedundantBytes,
+                RedundantStreamCount = redundant,
             };
         }
     }

@@ -16,6 +16,8 @@ internal static class TrunkStatusText
             ReorderPeakBytes = Positive(sample.MaxReorderBytes),
             ResentBytes = Positive(sample.ResentBytes),
             DuplicateBytes = Positive(sample.DuplicateBytes),
+            RedundantStreams = (uint)sample.RedundantStreamCount,
+            RedundantBytes = Positive(sample.RedundantBytes),
         };
         status.Lanes.AddRange(sample.Lanes.Select(Of));
         return status;

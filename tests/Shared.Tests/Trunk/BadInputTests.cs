@@ -36,6 +36,12 @@ public sealed class BadInputTests : ITrunkEvents
         { "unknown flags", Frame(TrunkFrameType.Data, 2, 1, 0, 1) },
         { "a negative offset", Frame(TrunkFrameType.Data, 0, 1, -1, 1) },
         { "half an acknowledgement", Frame(TrunkFrameType.Ack, 0, 0, 0, 11) },
+        { "no acknowledgement", Frame(TrunkFrameType.Ack, 0, 0, 0, 0) },
+        { "too many acknowledgements", Frame(TrunkFrameType.Ack, 0, 0, 0, 33 * TrunkFrame.AckEntryBytes) },
+        { "an open longer than any", Frame(TrunkFrameType.Open, 0, 1, 0, TrunkFrame.MaxControlBytes + 1) },
+        { "an unknown class", Frame(TrunkFrameType.Open, 2, 1, 0, 10) },
+        { "a credit with a body", Frame(TrunkFrameType.Credit, 0, 1, 0, 1) },
+        { "a credit below zero", Frame(TrunkFrameType.Credit, 0, 1, -5, 0) },
     };
 
     [Theory]
@@ -137,6 +143,84 @@ public sealed class BadInputTests : ITrunkEvents
         budget.ReceiveBytes.ShouldBeLessThanOrEqualTo(budget.Bytes);
         engine.StreamCount.ShouldBeLessThan(200);
     }
+
+    /// <summary>Grants all the credit there is, takes everything, says nothing of it.</summary>
+    [Fact]
+    public void A_peer_that_never_acknowledges_makes_us_hold_no_more_than_the_budget()
+    {
+        const int streams = 200;
+        var budget = new TrunkBudget(4 << 20);
+        var events = new SilentEvents();
+        var engine = new TrunkEngine(TrunkRole.Vps, new EarliestCompletionScheduler(), budget, new TrunkOptions(), events);
+        var lane = engine.AddLane(1, LaneRole.Normal, _now);
+        byte[] buffer = new byte[128 * 1024];
+        for (uint id = 1; id <= streams; id++)
+        {
+            engine.Received(lane, Open(id), ++_now);
+            engine.Reply(events.OpenedStreams[^1], new FlowReply(OpenResult.Opened, null), ++_now);
+            engine.Received(lane, Frame(TrunkFrameType.Credit, 0, id, 1L << 60, 0), ++_now);
+        }
+
+        for (int round = 0; round < 300; round++)
+        {
+            foreach (var stream in events.OpenedStreams)
+            {
+                engine.Write(stream, buffer.AsSpan(0, 64 * 1024), _now);
+            }
+
+            while (engine.Fill(lane, buffer, ++_now) > 0)
+            {
+            }
+
+            engine.Tick(_now += 1000);
+            budget.SendBytes.ShouldBeLessThanOrEqualTo(budget.Bytes + (streams * TrunkBudget.LeastOfStream));
+            engine.Streams.Values.Sum(s => s.SendHeldBytes).ShouldBeLessThanOrEqualTo(budget.Bytes + (streams * 2L * BlockPool.BlockBytes));
+        }
+    }
+
+    [Fact]
+    public void Holes_that_are_never_filled_cost_no_more_than_the_window()
+    {
+        var (engine, lane) = Vps();
+        for (long offset = 1; offset < TrunkEngine.EarlyWindowBytes; offset += 2)
+        {
+            engine.Received(lane, Frame(TrunkFrameType.Data, 0, 1, offset, 1), ++_now);
+        }
+
+        var stream = engine.Streams[1];
+        stream.UnreadBytes.ShouldBe(0);
+        stream.Ahead.Bytes.ShouldBe(TrunkEngine.EarlyWindowBytes / 2);
+        stream.ReceiveHeldBytes.ShouldBeLessThanOrEqualTo(TrunkEngine.EarlyWindowBytes + BlockPool.BlockBytes);
+    }
+
+    /// <summary>Pieces of one stream that overlap each other in any way, come more than once and in any order, on lanes of any kind.</summary>
+    [Fact]
+    public void Overlapping_pieces_in_any_order_are_one_stream() =>
+        Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
+        {
+            var random = new Random(seed);
+            byte[] all = new byte[20_000];
+            random.NextBytes(all);
+            var (engine, lane) = Vps();
+            var second = engine.AddLane(2, LaneRole.Normal, _now);
+            var got = new List<byte>();
+            byte[] room = new byte[30_000];
+            while (got.Count < all.Length)
+            {
+                int start = Math.Min(all.Length - 1, Math.Max(0, got.Count - 500 + random.Next(6000)));
+                int count = 1 + random.Next(Math.Min(3000, all.Length - start));
+                byte[] frame = Frame(TrunkFrameType.Data, 0, 1, start, count);
+                all.AsSpan(start, count).CopyTo(frame.AsSpan(TrunkFrame.HeaderBytes));
+                engine.Received(random.Next(2) == 0 ? lane : second, frame, ++_now);
+                if (random.Next(3) == 0 && engine.Streams[1] is { UnreadBytes: > 0 } stream)
+                {
+                    int read = engine.Read(stream, room.AsSpan(0, 1 + random.Next(5000)), ++_now);
+                    got.AddRange(room.AsSpan(0, read));
+                }
+            }
+
+            return got.SequenceEqual(all);
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(100));
 
     /// <summary>Whatever comes, in whatever pieces: a defined error or nothing.</summary>
     [Fact]
