@@ -53,16 +53,16 @@ public sealed class RedundantFlowTests(ITestOutputHelper output)
             long payload = flows.Length * Rounds * MessageBytes;
             var before = await CostAsync(scene);
             before.Streams.ShouldBe(flows.Length);
-            before.Up.ShouldBe(payload, "each byte a second time");
-            before.Down.ShouldBe(payload, "the answers too");
+            before.Up.ShouldBeInRange(Least(payload), Most(payload), "each byte a second time");
+            before.Down.ShouldBeInRange(Least(payload), Most(payload), "the answers too");
 
             long carried = Carried(scene);
             scene.Lab.Wans["fibre"].BlackHole = true;
             await AskAsync(flows, limit.Token);
             var after = await CostAsync(scene);
             output.WriteLine($"{payload} B each way: {before.Up} and {before.Down} B of copies; the same with a silent line: {after.Up - before.Up} and {after.Down - before.Down} B");
-            after.Up.ShouldBe(2 * payload);
-            after.Down.ShouldBe(2 * payload);
+            (after.Up - before.Up).ShouldBeInRange(Least(payload), Most(payload));
+            (after.Down - before.Down).ShouldBeInRange(Least(payload), Most(payload));
             (Carried(scene) - carried).ShouldBeGreaterThan(2 * payload, "the other two lines had it all");
         }
         finally
@@ -70,6 +70,11 @@ public sealed class RedundantFlowTests(ITestOutputHelper output)
             Array.ForEach(flows, f => f.Dispose());
         }
     }
+
+    /// <summary>A frame that is overdue goes again, with a copy of its own; one that is acknowledged before its copy's turn has none.</summary>
+    private static long Most(long payload) => payload * 3 / 2;
+
+    private static long Least(long payload) => payload * 8 / 10;
 
     /// <summary>Requests one after the other on each flow, each with its answer.</summary>
     private static Task AskAsync(Socket[] flows, CancellationToken cancellationToken) => Task.WhenAll(flows.Select(async (flow, n) =>

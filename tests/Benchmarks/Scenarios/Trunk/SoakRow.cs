@@ -14,15 +14,15 @@ internal static class SoakRow
 
     internal static TrunkRow Row { get; } = new("soak", "byte-checked streams under random flaps", [], RunAsync);
 
-    /// <summary>Slower than the lines of the other rows, so that minutes of it leave a processor to the checks.</summary>
+    /// <summary>Slow lines: what is looked for is a wrong byte in minutes of flaps, and not how many there are of them; other programs have the processors.</summary>
     private static LabSpec Lines => new()
     {
         Wans =
         [
-            new WanSpec("fibre") { DownMbps = 60, UpMbps = 40, DelayMs = 10 },
-            new WanSpec("dsl") { DownMbps = 30, UpMbps = 10, DelayMs = 25, QueueBytes = 500_000 },
-            new WanSpec("lte") { DownMbps = 20, UpMbps = 10, DelayMs = 50, JitterMs = 10, LossRatio = 0.003 },
-            new WanSpec("dependable") { DownMbps = 10, UpMbps = 5, DelayMs = 40 },
+            new WanSpec("fibre") { DownMbps = 16, UpMbps = 12, DelayMs = 10 },
+            new WanSpec("dsl") { DownMbps = 8, UpMbps = 4, DelayMs = 25, QueueBytes = 500_000 },
+            new WanSpec("lte") { DownMbps = 6, UpMbps = 4, DelayMs = 50, JitterMs = 10, LossRatio = 0.003 },
+            new WanSpec("dependable") { DownMbps = 4, UpMbps = 2, DelayMs = 40 },
         ],
     };
 
@@ -98,6 +98,11 @@ internal static class SoakRow
             }
 
             flaps++;
+            if (flaps % 20 == 0)
+            {
+                options.Progress($"{flaps} flaps, {Stopwatch.GetElapsedTime(begin).TotalMinutes:0.0} of {options.Soak.TotalMinutes:0.0} min");
+            }
+
             await Task.Delay(between, cancellationToken);
         }
 

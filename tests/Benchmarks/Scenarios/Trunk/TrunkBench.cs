@@ -110,7 +110,7 @@ internal sealed class TrunkBench : IAsyncDisposable
         return alone;
     }
 
-    /// <summary>Waits until exactly these links' lanes carry, and a moment longer: what the switch left behind has drained by then.</summary>
+    /// <summary>Waits until exactly these links' lanes carry (or are held back by the guard, which is a decision and no fault), and a moment longer: what the switch left behind has drained by then.</summary>
     internal async Task WaitForLanesAsync(IEnumerable<string> links)
     {
         string[] wanted = [.. links.Order(StringComparer.Ordinal)];
@@ -121,7 +121,7 @@ internal sealed class TrunkBench : IAsyncDisposable
         }
 
         await Product.WaitForStatusAsync(
-            s => Carrying(s).SequenceEqual(wanted), $"lanes over {string.Join(", ", wanted)} and no others", LanesTime);
+            s => Present(s).SequenceEqual(wanted), $"lanes over {string.Join(", ", wanted)} and no others", LanesTime);
         await Task.Delay(TimeSpan.FromMilliseconds(700));
     }
 
@@ -172,8 +172,8 @@ internal sealed class TrunkBench : IAsyncDisposable
         return series.Median;
     }
 
-    private static IEnumerable<string> Carrying(JsonElement status) => status.GetProperty("trunk").GetProperty("lanes").EnumerateArray()
-        .Where(l => l.GetProperty("state").GetString() == "carrying")
+    private static IEnumerable<string> Present(JsonElement status) => status.GetProperty("trunk").GetProperty("lanes").EnumerateArray()
+        .Where(l => l.GetProperty("state").GetString() is "carrying" or "demoted")
         .Select(l => l.GetProperty("link").GetString()!)
         .Distinct()
         .Order(StringComparer.Ordinal);
