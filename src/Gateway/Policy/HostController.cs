@@ -63,6 +63,9 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
 
     internal LinkSnapshot Snapshot => Links.Current;
 
+    /// <summary>Who opens a connection's further subflows on this kernel, as the status shows it.</summary>
+    internal string PathManager { get; private set; } = "none";
+
     /// <summary>Where the VPS is, the preferred first; empty while unpaired or unknown.</summary>
     internal ImmutableArray<IPEndPoint> VpsAddresses => _inputs.Node;
 
@@ -81,7 +84,9 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         Loads.Changed += Wake;
         _prober.Start();
         _prober.SetTargets(_inputs.Node);
-        _loop = RunAsync(HostFactsReader.Read(new SysctlFiles()), _applier, _stop.Token);
+        var facts = HostFactsReader.Read(new SysctlFiles());
+        PathManager = HostPolicy.PathManager(_config, facts);
+        _loop = RunAsync(facts, _applier, _stop.Token);
         Wake();
     }
 

@@ -235,10 +235,27 @@ internal static class HostPolicy
             // While a WAN is away its gateway is asked for once a second by default; its return would be seen that much later.
             settings.Add(new SysctlSetting(SysctlName.Of("net", "ipv4", "neigh", link.Interface, "retrans_time_ms"), NeighbourRetransmitMs));
             settings.Add(new SysctlSetting(SysctlName.Of("net", "ipv6", "neigh", link.Interface, "retrans_time_ms"), NeighbourRetransmitMs));
+            if (SharesNetwork(link, input.Links))
+            {
+                // Or each interface answers for the other's address, and the router sends one WAN's packets to the other.
+                settings.Add(new SysctlSetting(SysctlName.Of("net", "ipv4", "conf", link.Interface, "arp_ignore"), "1"));
+                settings.Add(new SysctlSetting(SysctlName.Of("net", "ipv4", "conf", link.Interface, "arp_announce"), "2"));
+            }
         }
 
         return [.. settings];
     }
+
+    private static bool SharesNetwork(Link link, LinkSnapshot links) => link.Addresses
+        .Where(a => a.Address.AddressFamily == AddressFamily.InterNetwork)
+        .Any(a => links.Links.Any(l => l.Interface != link.Interface && l.Addresses.Any(b => b.Network.Equals(a.Network))));
+
+    /// <summary>As the status shows it.</summary>
+    internal static string PathManager(GatewayConfig config, HostFacts host) =>
+        !host.Mptcp ? "none"
+        : config.Carrier != GatewayConfig.TrunkCarrier ? "endpoints"
+        : host.PathManagerByConnection ? "by connection"
+        : "none";
 
     private static bool HasLanes(PolicyInput input) => input.Config.Carrier == GatewayConfig.TrunkCarrier;
 

@@ -39,6 +39,7 @@ internal sealed class StatusReader(
             Pool = carrier is MptcpCarrier { Pool: var pool } ? new PoolStatus { Ready = (uint)pool.Ready, Dialing = (uint)pool.Dialing } : null,
             Trunk = trunk.Read(),
             Direct = extras.Direct(),
+            PathManager = host.PathManager,
         };
         status.Links.AddRange(host.Snapshot.Links.Select(link => Link(link, sample)));
         status.HostSettings.AddRange(host.Report.Settings.Select(s => new HostSetting { Name = s.Name, Value = s.Value, Before = s.Before }));
@@ -134,6 +135,16 @@ internal sealed class StatusReader(
         if (link.LossRatio is { } loss)
         {
             status.LossRatio = loss;
+        }
+
+        if (link.JitterMs is { } jitter)
+        {
+            status.JitterMs = jitter;
+        }
+
+        if (link.LineAlive is { } alive)
+        {
+            status.LineAlive = alive;
         }
 
         if (InterfaceCounters.Read(link.Interface) is { } counters)
