@@ -93,6 +93,8 @@ public sealed class DoctorTests(ITestOutputHelper output)
         checks["private-ranges"].Remedy.ShouldNotBeNull().ShouldContain("172.16.");
         Expect(checks, "duplicate-mac", "fail", $"{a.Interface}, {b.Interface} have the same MAC");
         Expect(checks, "shaping", "warn", "twin-a: tbf on");
+        checks["link-speed"].Finding.ShouldContain("Mbit/s down");
+        checks["link-speed"].Finding.ShouldContain("a doctor has no time for more than 3 links");
         foreach (string healthy in (string[])["daemon", "vps", "links", "versions", "clock", "kernel", "lan", "listeners"])
         {
             checks[healthy].Result.ShouldBe("ok", checks[healthy].Finding);
