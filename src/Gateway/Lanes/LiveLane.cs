@@ -22,9 +22,9 @@ internal sealed class LiveLane(TrunkLane lane, SocketLaneMeter look, Socket sock
 
     internal bool IsEncrypted { get; } = encrypted;
 
-    internal IPEndPoint? Local { get; } = socket.LocalEndPoint as IPEndPoint;
+    internal IPEndPoint? Local { get; init; }
 
-    internal IPEndPoint? Remote { get; } = socket.RemoteEndPoint as IPEndPoint;
+    internal IPEndPoint? Remote { get; init; }
 
     internal bool HasEnded => Lane.Ended.IsCompleted;
 

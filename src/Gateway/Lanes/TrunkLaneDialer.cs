@@ -1,4 +1,5 @@
 using System.Net.Security;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Aggregator.Flows;
@@ -91,9 +92,12 @@ internal sealed class TrunkLaneDialer(
             case LaneAnswerStatus.Accepted when ticket.TryAccept(answer.Instance):
                 var look = new SocketLaneMeter(socket);
                 look.TryRead(out _);
+
+                // A session that has ended meanwhile closes the connection at once.
+                EndPoint? local = socket.LocalEndPoint, remote = socket.RemoteEndPoint;
                 TrunkLane lane = ticket.Session.AddLane(new LaneTransport(
                     offer.LaneId, link, role, stream, new SocketLaneMeter(socket), new LaneCongestion(socket, time, offer.LaneId)));
-                return new LiveLane(lane, look, socket, path, vps, encrypted);
+                return new LiveLane(lane, look, socket, path, vps, encrypted) { Local = local as IPEndPoint, Remote = remote as IPEndPoint };
             case LaneAnswerStatus.Accepted:
             case LaneAnswerStatus.UnknownSession:
                 sessions.Lost(ticket);

@@ -12,6 +12,7 @@ internal static unsafe partial class Libc
     internal const int SO_RCVBUF = 8;
     internal const int SO_KEEPALIVE = 9;
     internal const int SO_BINDTODEVICE = 25;
+    internal const int SO_SNDBUFFORCE = 32;
     internal const int SO_RCVBUFFORCE = 33;
     internal const int SO_MARK = 36;
     internal const int SO_PROTOCOL = 38;

@@ -70,6 +70,24 @@ internal static class CongestionChoice
         }
     }
 
+    /// <summary>For those that size a long path's send buffer themselves; short ones keep theirs.</summary>
+    internal static void SetLongPathBuffer(Socket socket, int bytes)
+    {
+        if (RoundTrip(socket) < LongPath)
+        {
+            return;
+        }
+
+        try
+        {
+            SocketOptions.SetSendBuffer(socket, bytes);
+        }
+        catch (Exception e) when (e is LibcException or ObjectDisposedException)
+        {
+            // As large as it was, or gone: whoever uses it next meets that.
+        }
+    }
+
     private static void SetSendBuffer(Socket socket)
     {
         try

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Numerics;
 using Aggregator.Mptcp;
 
 namespace Aggregator.Trunk;
@@ -30,10 +31,20 @@ internal sealed class LaneCongestion(Socket socket, TimeProvider time, uint lane
     /// <summary>A path whose round trips have become so much longer than the shortest known is another path: BBR shall look.</summary>
     private const double ChangedPath = 3;
 
+    /// <summary>
+    /// A lane's send buffer. Linux 6.18 sizes that of a subflow only after a writer had to wait for the connection (SOCK_NOSPACE, tcp_check_space), and we
+    /// never let one wait: lanes were held to the first 46 KB, 5 Mbit/s over 60 ms. So it is set: it bounds only what is under way, for we
+    /// hand over no more than goes out. Twice the window, of which the kernel makes four times.
+    /// </summary>
+    private const long FirstBufferBytes = 2 << 20;
+    private const long MostBufferBytes = 32 << 20;
+    private const int BufferWindows = 2;
+
     private readonly TimeSpan _renewal = Renewal * (1 + (lane * Apart % 1 * RenewalSpread));
     private long _lastFull;
     private long _begun;
     private bool _carries;
+    private long _bufferBytes;
 
     /// <summary>To be called after each look at what the lane could take.</summary>
     /// <param name="isFull">It has all that it can take, and more waits.</param>
@@ -43,6 +54,7 @@ internal sealed class LaneCongestion(Socket socket, TimeProvider time, uint lane
         if (isFull)
         {
             _lastFull = now;
+            Widen(reading);
             if (!_carries || (time.GetElapsedTime(_begun, now) > _renewal && !IsChanged(reading)))
             {
                 _carries = true;
@@ -54,6 +66,17 @@ internal sealed class LaneCongestion(Socket socket, TimeProvider time, uint lane
         {
             _carries = false;
             CongestionChoice.Wait(socket);
+        }
+    }
+
+    private void Widen(in LaneReading reading)
+    {
+        long wanted = Math.Min(MostBufferBytes, Math.Max(FirstBufferBytes, BufferWindows * reading.CongestionWindowBytes));
+        if (wanted > _bufferBytes)
+        {
+            // By doublings: it follows a start-up with a few calls.
+            _bufferBytes = (long)BitOperations.RoundUpToPowerOf2((ulong)wanted);
+            CongestionChoice.SetLongPathBuffer(socket, (int)_bufferBytes);
         }
     }
 

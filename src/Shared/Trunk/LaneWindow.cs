@@ -32,9 +32,23 @@ internal sealed class LaneWindow
     /// <summary>A start-up that is not over brings so much more in a round trip (BBR asks for 1.25 in three).</summary>
     private const double StartRate = 1.1;
 
+    /// <summary>
+    /// Meanwhile only a queue that cannot be mistaken counts, and in the first round trips none: acknowledgements of the little that was there before came
+    /// late. BBR that is held back in its start-up takes that for the end, and climbs for seconds.
+    /// </summary>
+    private const double StartPart = 0.25;
+    private const double MaxStartUs = 40_000;
+    private const double StartRtts = 3;
+
     /// <summary>Rate × shortest round trip, and what is in the air for pauses of our own.</summary>
     private const double FloorPart = 1.1;
     private const double FloorSpareUs = 4_000;
+
+    /// <summary>
+    /// What stands in a queue is more than this, or it is none: a lane of little traffic has its acknowledgements delayed, and to hold it to
+    /// what it moves would keep it there for good.
+    /// </summary>
+    private const double FloorSpareBytes = 64 * 1024;
 
     /// <summary>Nor below this part of the congestion window: BBR's is two round trips' worth.</summary>
     private const double FloorWindowPart = 0.4;
@@ -48,6 +62,9 @@ internal sealed class LaneWindow
     /// <summary>A lane that was not full for so long begins anew.</summary>
     private const double RestRtts = 4;
     private const double MinRestUs = 60_000;
+
+    /// <summary>So long without a pause, and the rate is the path's.</summary>
+    private const double KnownRtts = 10;
 
     /// <summary>How a known path is filled: this much more than its rate, which its queue takes for a round trip.</summary>
     private const double FillGain = 1.25;
@@ -63,6 +80,7 @@ internal sealed class LaneWindow
     private long _atFloorSinceUs;
     private long _leaveUntilUs;
     private long _fullAtUs;
+    private long _fullSinceUs;
     private long _filledFromUs;
     private double _fillTo;
     private double _lastRate;
@@ -108,10 +126,14 @@ internal sealed class LaneWindow
             if (nowUs - _fullAtUs > Math.Max(RestRtts * rtt, MinRestUs))
             {
                 Fill(nowUs);
+                _fullSinceUs = nowUs;
             }
 
             _fullAtUs = nowUs;
-            _knownRate = rateBytesPerSecond;
+            if (nowUs - _fullSinceUs > KnownRtts * rtt)
+            {
+                _knownRate = rateBytesPerSecond;
+            }
         }
 
         double target = Math.Max(MinTargetUs, Math.Min(TargetPart * _leastUs, MaxPartUs)) + (TargetVariations * reading.RttVariation.TotalMicroseconds);
@@ -125,17 +147,20 @@ internal sealed class LaneWindow
         _changedAtUs = nowUs;
         bool rises = rateBytesPerSecond > StartRate * _lastRate;
         _lastRate = rateBytesPerSecond;
-        if (excess > 0)
+        if (_starts && (rises || nowUs - _fullSinceUs < StartRtts * rtt))
         {
-            if (_starts && rises)
+            if (rises && excess > Math.Min(StartPart * _leastUs, MaxStartUs))
             {
                 _bytes = Math.Min(_bytes, there) * StartGrowth;
-                return;
             }
 
-            _starts = false;
-            double floor = Math.Max(
-                ((FloorPart * _leastUs) + FloorSpareUs) * rateBytesPerSecond / 1e6, FloorWindowPart * reading.CongestionWindowBytes);
+            return;
+        }
+
+        _starts = false;
+        if (excess > 0)
+        {
+            double floor = Math.Max(Floor(rateBytesPerSecond), FloorWindowPart * reading.CongestionWindowBytes);
             _bytes = Math.Max(floor, Math.Min(_bytes, there) * (1 - Math.Min(MostLess, excess / rtt)));
             NoteFloor(_bytes <= floor && rtt > (NotOursFactor * Math.Max(_leastUs, floor * 1e6 / rateBytesPerSecond)) + target, rtt, nowUs);
         }
@@ -155,10 +180,18 @@ internal sealed class LaneWindow
         if (_knownRate > 0)
         {
             _filledFromUs = nowUs;
-            _fillTo = ((FloorPart * _leastUs) + FloorSpareUs) * _knownRate / 1e6;
+            _fillTo = Floor(_knownRate);
             _bytes = _fillTo;
         }
+        else
+        {
+            _bytes = double.PositiveInfinity;
+            _starts = true;
+        }
     }
+
+    private double Floor(double rate) =>
+        Math.Max(((FloorPart * _leastUs) + FloorSpareUs) * rate / 1e6, (_leastUs * rate / 1e6) + FloorSpareBytes);
 
     private void NoteFloor(bool isNotOurs, double rtt, long nowUs)
     {

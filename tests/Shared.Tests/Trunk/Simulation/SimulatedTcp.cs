@@ -15,6 +15,9 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
     private const double StartupGain = 2.89;
     private const int MinWindow = 4 * SegmentBytes;
     private const double MinRttWindowUs = 10_000_000;
+    private const double RestRtts = 4;
+    private const double MinRestUs = 60_000;
+    private const double RenewalUs = 8_000_000;
 
     private static readonly double[] Gains = [1.25, 0.75, 1, 1, 1, 1, 1, 1];
 
@@ -49,18 +52,20 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
     private long _inFlightBytes;
     private double _deliveryRate;
     private long _retransmits;
-    private long _appLimitedUntil;
     private double _heardAt;
+    private double _keptWindow = 10 * SegmentBytes;
+    private double _fullAt = double.NegativeInfinity;
+    private double _begunAt;
 
     internal long UnsentBytes => _unsentBytes;
 
     internal bool IsDead { get; set; }
 
-    private double Bandwidth => _rate > 0 ? _rate : 10.0 * SegmentBytes / Math.Max(1000, _srtt > 0 ? _srtt : 50_000);
+    private double Bandwidth => _rate > 0 ? _rate : _keptWindow / Math.Max(1000, _srtt > 0 ? _srtt : 50_000);
 
     private double Gain => _isStartup ? StartupGain : _isDrain ? 1 / StartupGain : Gains[_phase];
 
-    private double WindowBytes => _rate <= 0 ? 10 * SegmentBytes
+    private double WindowBytes => _rate <= 0 ? _keptWindow
         : Math.Max(MinWindow, (_isStartup || _isDrain ? StartupGain : 2) * _rate * (_minRtt == double.MaxValue ? 50_000 : _minRtt));
 
     /// <summary>The writer's side. The array is the connection's from now on.</summary>
@@ -69,6 +74,31 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
         _unsent.Enqueue((bytes, 0, length));
         _unsentBytes += length;
         TrySend();
+    }
+
+    /// <summary>As <see cref="LaneCongestion"/>: BBR begins anew with the window that there was, after a rest and before it would probe for its round trip.</summary>
+    internal void Note(bool isFull)
+    {
+        double now = simulator.Now;
+        if (!isFull)
+        {
+            return;
+        }
+
+        if (now - _fullAt > Math.Max(RestRtts * _srtt, MinRestUs) || now - _begunAt > RenewalUs)
+        {
+            _begunAt = now;
+            _rate = 0;
+            _rates.Clear();
+            _isStartup = true;
+            _isDrain = false;
+            _fullRate = 0;
+            _fullRounds = 0;
+            _minRttAt = now;
+        }
+
+        _fullAt = now;
+        _keptWindow = Math.Max(10 * SegmentBytes, WindowBytes);
     }
 
     public bool TryRead(out LaneReading reading)
@@ -99,11 +129,6 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
 
         if ((_unsentBytes == 0 && _lost.Count == 0) || _inFlightBytes + SegmentBytes > WindowBytes)
         {
-            if (_unsentBytes == 0 && _lost.Count == 0 && _inFlightBytes < WindowBytes)
-            {
-                _appLimitedUntil = _delivered + _inFlightBytes;
-            }
-
             return;
         }
 
@@ -168,7 +193,6 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
         segment.SentAt = simulator.Now;
         segment.DeliveredAtSend = _delivered;
         segment.DeliveredTimeAtSend = _deliveredAt == 0 ? simulator.Now : _deliveredAt;
-        segment.IsAppLimited = _appLimitedUntil > _delivered;
         segment.Sends++;
         segment.IsLost = false;
         _inFlightBytes += segment.Bytes.Length;
@@ -240,17 +264,16 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
             _rto = Math.Max(200_000, _srtt * 1.5);
             double interval = Math.Max(now - segment.DeliveredTimeAtSend, _minRtt * 0.5);
             double rate = (_delivered - segment.DeliveredAtSend) / interval;
-            if (!segment.IsAppLimited || rate > _rate)
-            {
-                _deliveryRate = rate;
-                _rates.Enqueue((now, rate, _round));
-                while (_rates.Count > 0 && _rates.Peek().Round < _round - 10)
-                {
-                    _rates.Dequeue();
-                }
 
-                _rate = rate > _rate ? rate : _rate;
+            // MPTCP never tells that it was short of bytes: each sample counts.
+            _deliveryRate = rate;
+            _rates.Enqueue((now, rate, _round));
+            while (_rates.Count > 0 && _rates.Peek().Round < _round - 10)
+            {
+                _rates.Dequeue();
             }
+
+            _rate = rate > _rate ? rate : _rate;
         }
 
         if (segment.DeliveredAtSend >= _roundEnd)
@@ -258,7 +281,7 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
             _round++;
             _roundEnd = _delivered;
             _rate = _rates.Count > 0 ? _rates.Max(r => r.Rate) : _rate;
-            if (_isStartup && !segment.IsAppLimited)
+            if (_isStartup)
             {
                 if (_rate > _fullRate * 1.25)
                 {
@@ -360,8 +383,6 @@ internal sealed class SimulatedTcp(Simulator simulator, SimulatedLink forward, S
         internal long DeliveredAtSend { get; set; }
 
         internal double DeliveredTimeAtSend { get; set; }
-
-        internal bool IsAppLimited { get; set; }
 
         internal bool IsLost { get; set; }
 

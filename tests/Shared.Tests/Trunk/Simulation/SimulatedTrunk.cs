@@ -245,6 +245,7 @@ internal sealed class SimulatedTrunk
                     tcp.TryRead(out var reading);
                     Engine.Read(lane, reading, _trunk.Us);
                     int count = Engine.Fill(lane, _buffer, _trunk.Us);
+                    tcp.Note(lane.IsFull);
                     if (count > 0)
                     {
                         tcp.Write(_buffer[..count], count);
