@@ -7,6 +7,7 @@ internal static unsafe partial class Libc
     internal const int ENOENT = 2;
     internal const int ESRCH = 3;
     internal const int EINTR = 4;
+    internal const int EIO = 5;
     internal const int EAGAIN = 11;
     internal const int EACCES = 13;
     internal const int EBUSY = 16;
@@ -15,6 +16,7 @@ internal static unsafe partial class Libc
     internal const int EINVAL = 22;
     internal const int ERANGE = 34;
     internal const int EBADMSG = 74;
+    internal const int EBADFD = 77;
     internal const int EMSGSIZE = 90;
     internal const int ENOPROTOOPT = 92;
     internal const int EPROTONOSUPPORT = 93;

@@ -82,6 +82,20 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
 
     internal RateMeter ReceivedRate { get; } = new();
 
+    /// <summary>Datagrams out of the read that is being taken apart.</summary>
+    internal DatagramAssembly Datagrams { get; } = new();
+
+    /// <summary>Whole frames with second copies of real-time datagrams.</summary>
+    internal Fifo<(byte[] Buffer, int Length)> Copies;
+
+    /// <summary>When it was last given something that it has not come back from writing; 0: it is not writing.</summary>
+    internal long FilledAtUs { get; set; }
+
+    internal long RetransmittedSeen { get; set; } = -1;
+
+    /// <summary>When the kernel last sent something again.</summary>
+    internal long LossSeenAtUs { get; set; } = long.MinValue / 2;
+
     /// <summary>Takes part at this moment, by its own state alone.</summary>
     internal bool IsWell => !IsGone && !IsRetiring && StalledSinceUs is null && !IsQuiet;
 }

@@ -15,6 +15,7 @@ internal sealed class FrameParser
     /// <exception cref="TrunkProtocolException">What came is no frame, or the sink says that it may not come.</exception>
     internal void Parse(ReadOnlySpan<byte> bytes, IFrameSink sink)
     {
+        int read = bytes.Length;
         while (true)
         {
             if (!_inBody)
@@ -37,6 +38,10 @@ internal sealed class FrameParser
                 if (known && count > 0)
                 {
                     sink.OnData(_frame, _frame.Value + _bodyDone, bytes[..count]);
+                }
+                else if (_frame.Type == TrunkFrameType.Datagram && count > 0)
+                {
+                    sink.OnDatagram(_frame, _bodyDone, read - bytes.Length, bytes[..count]);
                 }
 
                 _bodyDone += count;
@@ -81,6 +86,11 @@ internal interface IFrameSink
 {
     /// <summary>A piece of a data frame's payload.</summary>
     void OnData(in TrunkFrame frame, long offset, ReadOnlySpan<byte> bytes);
+
+    /// <summary>A piece of a datagram's packet.</summary>
+    /// <param name="offset">Of the piece in the packet.</param>
+    /// <param name="at">Of the piece in what is being parsed.</param>
+    void OnDatagram(in TrunkFrame frame, int offset, int at, ReadOnlySpan<byte> piece);
 
     /// <summary>The data frame is complete.</summary>
     void OnDataEnd(in TrunkFrame frame);

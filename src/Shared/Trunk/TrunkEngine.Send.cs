@@ -72,6 +72,7 @@ internal sealed partial class TrunkEngine
         }
 
         lane.WakeAtUs = 0;
+        lane.FilledAtUs = 0;
         int used = FillAck(lane, buffer, nowUs);
         used += FillPings(lane, buffer[used..]);
         while (lane.Urgent.Count > 0)
@@ -86,12 +87,18 @@ internal sealed partial class TrunkEngine
         }
 
         lane.IsFull = false;
+        if (TakesPart(lane))
+        {
+            used += FillDatagrams(lane, buffer[used..], used, nowUs);
+        }
+
         if (TakesPart(lane) && lane.Sent.Count < MaxQueuedFrames)
         {
             used += FillData(lane, buffer[used..], used, nowUs);
         }
 
         lane.Estimate.Written(used);
+        lane.FilledAtUs = used > 0 ? nowUs : 0;
         return used;
     }
 
@@ -247,14 +254,17 @@ internal sealed partial class TrunkEngine
         item = item with { Start = start };
     }
 
+    /// <summary>Unsent bytes up to which the lane is fed: what its kernel needs, and no more than its window leaves.</summary>
+    private double FeedLimit(EngineLane lane, double rate, long nowUs) => Math.Min(
+        _scheduler.FeedLimitBytes(rate, lane.Estimate.Reading), Math.Max(0, lane.Window.Bytes(nowUs) - lane.Estimate.Reading.PipeBytes));
+
     private int FillData(EngineLane lane, Span<byte> buffer, int before, long nowUs)
     {
         int self = _lanes.IndexOf(lane);
         var views = _views.AsSpan(0, _lanes.Count);
         double rate = views[self].RateBytesPerSecond;
         int frame = _scheduler.FrameBytes(rate);
-        double limit = Math.Min(
-            _scheduler.FeedLimitBytes(rate, lane.Estimate.Reading), Math.Max(0, lane.Window.Bytes(nowUs) - lane.Estimate.Reading.PipeBytes));
+        double limit = FeedLimit(lane, rate, nowUs);
         double queue = lane.Estimate.QueueBytes(nowUs) + before;
         int used = 0;
         bool declined = false;
@@ -300,7 +310,7 @@ internal sealed partial class TrunkEngine
             }
         }
 
-        lane.IsFull = queue + used >= limit && _bulk.Count > 0;
+        lane.IsFull = queue + used >= limit && (_bulk.Count > 0 || Datagrams.Count > 0);
         if (queue + used >= limit)
         {
             double waitUs = (queue + used - (limit / 2.0)) * 1e6 / Math.Max(rate, lane.Estimate.Reading.PacingRateBytesPerSecond);

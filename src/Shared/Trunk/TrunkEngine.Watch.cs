@@ -91,6 +91,7 @@ internal sealed partial class TrunkEngine
         }
 
         TickGuard(nowUs);
+        busy |= TickDatagrams(nowUs);
         _isActive = busy;
         return busy;
     }
@@ -323,7 +324,7 @@ internal sealed partial class TrunkEngine
 
     private void Ping(EngineLane lane, long nowUs)
     {
-        bool wanted = lane.StalledSinceUs is not null || (_streams.Count > 0 && lane.Sent.Count == 0);
+        bool wanted = lane.StalledSinceUs is not null || ((_streams.Count > 0 || HasDatagrams(nowUs)) && lane.Sent.Count == 0);
         if (wanted && lane.PingUnansweredSinceUs == 0 && nowUs - lane.PingSentAtUs > PingEveryUs)
         {
             lane.PingSentAtUs = nowUs;

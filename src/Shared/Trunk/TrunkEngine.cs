@@ -100,6 +100,7 @@ internal sealed partial class TrunkEngine
         }
 
         lane.Sent.Clear();
+        DropCopies(lane);
         WakeAll();
     }
 

@@ -33,7 +33,7 @@ internal enum TrunkFrameType : byte
 
     Pong = 0x83,
 
-    /// <summary>Reserved for datagrams.</summary>
+    /// <summary>An IP packet: flow, sequence and time in the header (<see cref="DatagramFrame"/>). Never sent again.</summary>
     Datagram = 0x90,
 }
 
@@ -93,6 +93,7 @@ internal readonly record struct TrunkFrame(TrunkFrameType Type, byte Flags, int 
             TrunkFrameType.Goodbye => frame.Length == 0 && frame.Value == 0,
             TrunkFrameType.Ack => frame.Length % AckEntryBytes == 0 && frame.Length is > 0 and <= MaxAckEntries * AckEntryBytes,
             TrunkFrameType.Ping or TrunkFrameType.Pong => frame.Length == 0,
+            TrunkFrameType.Datagram => frame.Length >= Packets.PacketInfo.MinV4Bytes,
             _ => frame.IsCounted
                 ? throw new TrunkProtocolException($"unknown frame 0x{source[0]:x2}", endsSession: true)
                 : true,

@@ -167,7 +167,9 @@ internal sealed class TrunkLane
                     return;
                 }
 
-                if (!Session.Received(this, buffer.AsSpan(0, count)))
+                bool goesOn = Session.Received(this, buffer.AsSpan(0, count));
+                Session.DeliverDatagrams(this, buffer.AsSpan(0, count));
+                if (!goesOn)
                 {
                     return;
                 }

@@ -22,6 +22,8 @@ internal sealed partial class TrunkSession : ITrunkEvents
             fast = _isFast;
         }
 
+        DatagramReceiver.Tick(NowUs);
+        fast |= DatagramReceiver.IsHolding;
         if (given)
         {
             End(new TrunkEnd(TrunkEndReason.NoLanes, null));

@@ -218,6 +218,8 @@ internal sealed partial class TrunkSession : IAsyncDisposable
         }
 
         TrunkTicker.Shared.Remove(this);
+        DatagramReceiver.Clear();
+        _engine.Datagrams.Clear();
         TrunkMetrics.Remove(this);
         _logger.TrunkEnded(_name, end.Reason, end.Detail ?? "in good order");
         _ended.TrySetResult(end);
