@@ -13,6 +13,7 @@ using Aggregator.Gateway.Ingress;
 using Aggregator.Gateway.Lanes;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
+using Aggregator.Gateway.Packets;
 using Aggregator.Gateway.Policy;
 using Aggregator.Gateway.Portals;
 using Aggregator.Gateway.Roles;
@@ -22,6 +23,7 @@ using Aggregator.Host;
 using Aggregator.Health;
 using Aggregator.Hosting;
 using Aggregator.Identity;
+using Aggregator.Packets;
 using Aggregator.Protocol.V1;
 using Aggregator.Relay;
 using Aggregator.Settings;
@@ -154,7 +156,17 @@ internal static class GatewayDaemon
         {
             host.Links.Loaded += roles.Start;
             await StartHostAsync(host, cancellationToken);
-            await using var ingress = await IngressSet.StartAsync(config.Ingress, context, warnings, cancellationToken);
+            await using TrunkCarrier? packetLanes = lanes || !config.Ingress.Transparent ? null : new TrunkCarrier(
+                sessions => new TrunkLaneDialer(connector, sessions, target, identity, node, config.Encrypt, time),
+                wans, node, TrunkBudget.ForMemory(memory), TrunkLimits.Default, time, laneLogger);
+            using PacketIngress? packets = await StartPacketsAsync(config, (carrier as TrunkCarrier ?? packetLanes)?.Sessions, host, warnings, time, loggers, cancellationToken);
+            if (packets is not null)
+            {
+                node.Beside.Add(packets.RunAsync);
+            }
+
+            await using var ingress = await IngressSet.StartAsync(
+                config.Ingress with { WholeIp = config.Ingress.WholeIp && packets is not null }, context, warnings, cancellationToken);
             await using var mptcp = new MptcpWatch(
                 () => host.Snapshot,
                 () => node.Picture.Reachability == NodeReachability.Connected ? host.VpsAddresses : [],
@@ -166,7 +178,7 @@ internal static class GatewayDaemon
             node.Changed += mptcp.Wake;
             mptcp.Start();
             var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings,
-                new LinkExtras(config, book, quotas, wifi, direct, leaving), mptcp, time);
+                new LinkExtras(config, book, quotas, wifi, direct, leaving), mptcp, () => packets?.Status(), time);
             await using var watch = new TrafficWatch(
                 () => Sockets(carrier), () => host.Snapshot, host.Traffic, time, loggers.CreateLogger<TrafficWatch>());
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
@@ -251,6 +263,28 @@ internal static class GatewayDaemon
         _ => [],
     };
 
+    /// <summary>Null: packets are not asked for, or cannot be had, which a warning says; TCP goes on.</summary>
+    private static async Task<PacketIngress?> StartPacketsAsync(
+        GatewayConfig config, TrunkSessions? sessions, HostController host, List<Warning> warnings, TimeProvider time, ILoggerFactory loggers,
+        CancellationToken cancellationToken)
+    {
+        if (sessions is null || !config.Ingress.Transparent || config.Lan.IsEmpty)
+        {
+            return null;
+        }
+
+        ILogger logger = loggers.CreateLogger("Aggregator.Gateway.Packets");
+        var (device, index, problem) = await HostController.OpenTunnelAsync(cancellationToken);
+        if (device is null)
+        {
+            logger.PacketsOff(problem!);
+            warnings.Add(new Warning { Code = "packets-unavailable", Text = $"UDP, ICMP and the rest of the LAN are not carried: {problem}" });
+            return null;
+        }
+
+        return new PacketIngress(device, index, sessions, host, PacketPolicy.Default, time, logger);
+    }
+
     private static async Task StartHostAsync(HostController host, CancellationToken cancellationToken)
     {
         try
@@ -290,7 +324,7 @@ internal static class GatewayDaemon
                     await set.AddAsync(new HttpIngress(http, context), cancellationToken);
                 }
 
-                if (config.Transparent)
+                if (config is { Transparent: true, WholeIp: false })
                 {
                     set.TransparentV4 = await set.AddAsync(
                         new TransparentIngress(new IPEndPoint(IPAddress.Loopback, AnyPort), context), cancellationToken);

@@ -66,8 +66,11 @@ internal enum LinkRole
 
 internal sealed record IngressConfig
 {
-    /// <summary>TPROXY for the LAN, IPv4 and IPv6.</summary>
+    /// <summary>The LAN's traffic, IPv4 and IPv6: TCP by TPROXY, everything else as packets.</summary>
     internal bool Transparent { get; init; }
+
+    /// <summary>`transparent: tunnel`: TCP goes as packets too, with both ends' own TCP.</summary>
+    internal bool WholeIp { get; init; }
 
     internal IPEndPoint? Socks { get; init; }
 

@@ -136,9 +136,11 @@ internal static class GatewayConfigFile
             reader.Report(reader.Has("users") ? "users" : "socks", "two users have the same name; rename one");
         }
 
+        string transparent = reader.Value("transparent", text => Values.OneOf(text, "true", "false", "tunnel")) ?? "false";
         var ingress = new IngressConfig
         {
-            Transparent = reader.Flag("transparent") ?? false,
+            Transparent = transparent != "false",
+            WholeIp = transparent == "tunnel",
             Socks = socks,
             SocksUsers = users ?? [],
             Http = reader.Value("http", Values.EndPoint),

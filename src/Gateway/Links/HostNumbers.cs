@@ -18,7 +18,19 @@ internal static class HostNumbers
     /// <summary>Refuses: where packets go that belong to a WAN which is away.</summary>
     internal const int RefusingTable = 0xA6FE;
 
-    /// <summary>Tables 0xA6F0 to 0xA6FD stay free for later use.</summary>
+    /// <summary>Into the tunnel's interface.</summary>
+    internal const int TunnelTable = 0xA6FD;
+
+    /// <summary>Packets of the LAN for the tunnel carry it, under <see cref="TproxyMask"/>.</summary>
+    internal const uint TunnelMark = 0xA700;
+
+    /// <summary>Behind <see cref="DirectRule"/>: what has begun to go out directly stays there.</summary>
+    internal const uint TunnelRule = 10606;
+
+    /// <summary>The tunnel's interface.</summary>
+    internal const string TunnelDevice = "agg0";
+
+    /// <summary>Tables 0xA6F0 to 0xA6FC stay free for later use.</summary>
     internal const int MaxWans = 0xF0;
 
     internal const int MainTable = 254;

@@ -3,6 +3,7 @@ using System.Security.Authentication;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Protocol.V1;
 using Aggregator.Settings;
+using Grpc.Net.Client;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -33,6 +34,9 @@ internal sealed class NodeConnection(
 
     /// <summary>What the VPS tells of its host.</summary>
     internal NodeHealth Health { get; } = new(time, log);
+
+    /// <summary>Further calls beside each control session; added before the start. Each ends by its token and never throws.</summary>
+    internal IList<Func<GrpcChannel, CancellationToken, Task>> Beside { get; } = [];
 
     /// <summary>Raised after each new picture; handlers return at once.</summary>
     public event Action? Changed;
@@ -132,7 +136,7 @@ internal sealed class NodeConnection(
         string reason;
         try
         {
-            var session = new ControlSession(token => dialer.DialAsync(node, token), time, Health.RunAsync);
+            var session = new ControlSession(token => dialer.DialAsync(node, token), time, [Health.RunAsync, .. Beside]);
             reason = await session.RunAsync(
                 version,
                 welcome =>

@@ -6,6 +6,7 @@ using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
 using Aggregator.Host;
 using Aggregator.Settings;
+using Aggregator.Tun;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -130,6 +131,21 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         Wake();
     }
 
+    /// <summary>Makes the tunnel's interface. It goes with the device.</summary>
+    /// <returns>The device and its index; or why there is none.</returns>
+    internal static Task<(TunDevice? Device, int Index, string? Problem)> OpenTunnelAsync(CancellationToken cancellationToken) =>
+        TunnelInterface.OpenAsync(cancellationToken);
+
+    /// <summary>Whether the LAN's packets are led into the tunnel; null: not.</summary>
+    internal void SetTunnel(TunnelUse? tunnel)
+    {
+        if (_inputs.Tunnel != tunnel)
+        {
+            _inputs = _inputs with { Tunnel = tunnel };
+            Wake();
+        }
+    }
+
     /// <summary>What bounds each link, by name.</summary>
     internal void SetLimits(ImmutableDictionary<string, LinkLimits> limits)
     {
@@ -233,6 +249,7 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
             TransparentV4 = inputs.TransparentV4,
             TransparentV6 = inputs.TransparentV6,
             IsDirect = inputs.IsDirect,
+            Tunnel = inputs.Tunnel,
             Limits = inputs.Limits,
         });
         var outcome = await applier.ApplyAsync(desired, stop);
@@ -263,6 +280,8 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
     private sealed record Inputs(ImmutableArray<IPEndPoint> Node, IPEndPoint? TransparentV4, IPEndPoint? TransparentV6)
     {
         internal bool IsDirect { get; init; }
+
+        internal TunnelUse? Tunnel { get; init; }
 
         internal ImmutableDictionary<string, LinkLimits> Limits { get; init; } = ImmutableDictionary<string, LinkLimits>.Empty;
     }

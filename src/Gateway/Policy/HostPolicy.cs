@@ -25,6 +25,7 @@ internal static class HostPolicy
         }
 
         DirectPolicy.AddMarks(input.Links, routes, rules);
+        TunnelPolicy.Add(input, routes, rules);
         bool transparent = AddTproxy(input, routes, rules, warnings, out var tproxy);
         if (!input.Host.Mptcp)
         {
@@ -125,13 +126,18 @@ internal static class HostPolicy
             return false;
         }
 
-        if (input.TransparentV4 is null && input.TransparentV6 is null)
+        var tunnel = TunnelPolicy.For(input);
+        if (input.TransparentV4 is null && input.TransparentV6 is null && tunnel is null)
         {
             // Nobody would answer: clients keep the way that the host gives them.
             return false;
         }
 
-        table = new TproxyTable(config.Lan, input.TransparentV4, input.TransparentV6, input.Links.ConnectedNetworks);
+        table = new TproxyTable(config.Lan, input.TransparentV4, input.TransparentV6, input.Links.ConnectedNetworks)
+        {
+            Tunnel = tunnel,
+            WholeIp = config.Ingress.WholeIp,
+        };
         foreach (var listener in (ReadOnlySpan<IPEndPoint?>)[input.TransparentV4, input.TransparentV6])
         {
             if (listener is null)
@@ -243,6 +249,7 @@ internal static class HostPolicy
             }
         }
 
+        settings.AddRange(TunnelPolicy.Settings(input));
         return [.. settings];
     }
 

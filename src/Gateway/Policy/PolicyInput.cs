@@ -35,6 +35,15 @@ internal sealed record PolicyInput
     internal IPEndPoint? TransparentV4 { get; init; }
 
     internal IPEndPoint? TransparentV6 { get; init; }
+
+    /// <summary>The LAN's packets have a way; null: they go as the host routes them.</summary>
+    internal TunnelUse? Tunnel { get; init; }
+}
+
+/// <summary>The tunnel's interface, and the families that the VPS takes through it.</summary>
+internal sealed record TunnelUse(string Device, int Index, bool V4, bool V6)
+{
+    internal bool Has(AddressFamily family) => family == AddressFamily.InterNetwork ? V4 : V6;
 }
 
 /// <summary>What the host is, as found at the start.</summary>

@@ -17,6 +17,12 @@ namespace Aggregator.Gateway.Policy;
 /// <param name="Direct">Networks that are reached without the VPS.</param>
 internal sealed record TproxyTable(ImmutableArray<string> Interfaces, IPEndPoint? V4, IPEndPoint? V6, ImmutableArray<IPNetwork> Direct)
 {
+    /// <summary>Where what no listener takes goes; null: as the host routes it.</summary>
+    internal TunnelUse? Tunnel { get; init; }
+
+    /// <summary>TCP goes into the tunnel too.</summary>
+    internal bool WholeIp { get; init; }
+
     /// <summary>The chain by whose name the table is known as ours, also when the state directory is lost.</summary>
     internal const string MarkerChain = "aggregator_gateway_prerouting";
 
@@ -39,7 +45,11 @@ internal sealed record TproxyTable(ImmutableArray<string> Interfaces, IPEndPoint
         text.Append(CultureInfo.InvariantCulture, $"\tchain {MarkerChain} {{\n");
         text.Append("\t\ttype filter hook prerouting priority mangle; policy accept;\n");
         text.Append(CultureInfo.InvariantCulture, $"\t\tiifname != {{ {string.Join(", ", Interfaces.Select(Quoted))} }} return\n");
-        text.Append("\t\tmeta l4proto != tcp return\n");
+        if (Tunnel is null)
+        {
+            text.Append("\t\tmeta l4proto != tcp return\n");
+        }
+
         text.Append("\t\tfib daddr type { local, broadcast, anycast, multicast } return\n");
         // A packet of a connection that a listener has already: no new lookup of the listener.
         text.Append(CultureInfo.InvariantCulture, $"\t\tsocket transparent 1 socket wildcard 0 {mark} accept\n");
@@ -47,7 +57,18 @@ internal sealed record TproxyTable(ImmutableArray<string> Interfaces, IPEndPoint
         Exclude(text, "ip6", AddressFamily.InterNetworkV6, "fe80::/10");
         Intercept(text, "ipv4", "ip", V4, mark);
         Intercept(text, "ipv6", "ip6", V6, mark);
-        text.Append("\t}\n}\n");
+        Lead(text, "ipv4", Tunnel?.V4 ?? false);
+        Lead(text, "ipv6", Tunnel?.V6 ?? false);
+        text.Append("\t}\n");
+        if (Tunnel is not null)
+        {
+            // What the other end's way out is narrower by, its own clamp and ICMP see to.
+            text.Append(CultureInfo.InvariantCulture, $"\tchain {MarkerChain}_mss {{\n\t\ttype filter hook forward priority mangle; policy accept;\n");
+            text.Append(CultureInfo.InvariantCulture, $"\t\tiifname {Quoted(Tunnel.Device)} tcp flags syn tcp option maxseg size set rt mtu\n");
+            text.Append(CultureInfo.InvariantCulture, $"\t\toifname {Quoted(Tunnel.Device)} tcp flags syn tcp option maxseg size set rt mtu\n\t}}\n");
+        }
+
+        text.Append("}\n");
         return text.ToString();
     }
 
@@ -73,6 +94,17 @@ internal sealed record TproxyTable(ImmutableArray<string> Interfaces, IPEndPoint
         bool any = listener.Address.Equals(IPAddress.Any) || listener.Address.Equals(IPAddress.IPv6Any);
         string to = any ? string.Create(CultureInfo.InvariantCulture, $":{listener.Port}") : listener.ToString();
         text.Append(CultureInfo.InvariantCulture, $"\t\tmeta nfproto {protocol} meta l4proto tcp tproxy {keyword} to {to} {mark} accept\n");
+    }
+
+    private void Lead(StringBuilder text, string protocol, bool leads)
+    {
+        if (leads)
+        {
+            // A connection that a listener has taken never gets here; TCP does in whole-IP mode only.
+            string which = WholeIp ? "" : " meta l4proto != tcp";
+            text.Append(CultureInfo.InvariantCulture,
+                $"\t\tmeta nfproto {protocol}{which} meta mark set meta mark and 0x{~HostNumbers.TproxyMask:x8} or 0x{HostNumbers.TunnelMark:x8} accept\n");
+        }
     }
 
     private static string Quoted(string name) => InterfaceName.IsValid(name) && !name.Contains('"', StringComparison.Ordinal)

@@ -22,6 +22,7 @@ internal sealed class StatusReader(
     IReadOnlyList<Warning> startWarnings,
     LinkExtras extras,
     MptcpWatch mptcp,
+    Func<PacketStatus?> packets,
     TimeProvider time)
 {
     private readonly long _started = time.GetTimestamp();
@@ -38,6 +39,7 @@ internal sealed class StatusReader(
             Flows = new FlowCounts { Active = (ulong)flows.Active, Total = (ulong)flows.Total, Failed = (ulong)flows.Failed },
             Pool = carrier is MptcpCarrier { Pool: var pool } ? new PoolStatus { Ready = (uint)pool.Ready, Dialing = (uint)pool.Dialing } : null,
             Trunk = trunk.Read(),
+            Packets = packets(),
             Direct = extras.Direct(),
             PathManager = host.PathManager,
         };

@@ -9,7 +9,6 @@ namespace Aggregator.Trunk;
 /// </summary>
 internal sealed class DatagramQueue
 {
-    private const int Classes = 3;
     private const int Clients = 256;
 
     /// <summary>A client's turn: one super-packet.</summary>

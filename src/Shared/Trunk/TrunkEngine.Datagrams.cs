@@ -324,7 +324,7 @@ internal sealed partial class TrunkEngine
         return length;
     }
 
-    private void NoteLosses(EngineLane lane, long nowUs)
+    private static void NoteLosses(EngineLane lane, long nowUs)
     {
         long retransmitted = lane.Estimate.Reading.RetransmittedSegments;
         if (retransmitted > lane.RetransmittedSeen)

@@ -55,9 +55,23 @@ internal sealed class HostSettings(HostJournal journal, ILogger logger)
         },
         cancellationToken);
 
+    /// <summary>Whether the host forwards between gateways' interfaces and the internet.</summary>
+    internal Task ForwardAsync(bool forward, CancellationToken cancellationToken) => AloneAsync(
+        async () =>
+        {
+            _forwards = forward;
+            if (_memoryBytes > 0)
+            {
+                await ApplyAsync(cancellationToken);
+            }
+        },
+        cancellationToken);
+
+    private bool _forwards;
+
     private async Task ApplyAsync(CancellationToken cancellationToken)
     {
-        var outcome = _sysctls.Apply(WantedSettings.Sysctls(_memoryBytes));
+        var outcome = _sysctls.Apply([.. WantedSettings.Sysctls(_memoryBytes), .. _forwards ? WantedSettings.Forwarding() : []]);
         List<string> problems = [.. outcome.Problems.Select(p => p.ToString())];
         await ApplyLimitsAsync(problems, cancellationToken);
         Publish(outcome, problems);

@@ -59,5 +59,27 @@ internal static class WantedSettings
         ];
     }
 
+    /// <summary>
+    /// For answers that come in on whatever interface leads to the internet. IPv6 has a switch for each interface since Linux 6.17; the one before, for
+    /// the whole host, would stop it from hearing router advertisements, so those interfaces that live by them are told to go on.
+    /// </summary>
+    internal static IReadOnlyList<SysctlSetting> Forwarding()
+    {
+        var settings = new List<SysctlSetting> { new(SysctlName.Of("net.ipv4.ip_forward"), "1") };
+        string[] interfaces = [.. System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces().Select(i => i.Name).Where(n => n is not "lo" && !n.StartsWith("aggv", StringComparison.Ordinal))];
+        var files = new SysctlFiles();
+        if (files.Read(SysctlName.Of("net.ipv6.conf.all.force_forwarding")) is not null)
+        {
+            settings.AddRange(interfaces.Select(i => new SysctlSetting(SysctlName.Of("net", "ipv6", "conf", i, "force_forwarding"), "1")));
+        }
+        else
+        {
+            settings.AddRange(interfaces.Select(i => new SysctlSetting(SysctlName.Of("net", "ipv6", "conf", i, "accept_ra"), "2", SysctlRule.InPlaceOfOne)));
+            settings.Add(new SysctlSetting(SysctlName.Of("net.ipv6.conf.all.forwarding"), "1"));
+        }
+
+        return settings;
+    }
+
     internal static long BufferBytes(long totalMemoryBytes) => Math.Clamp(totalMemoryBytes / MemoryShare, MinBufferBytes, MaxBufferBytes);
 }

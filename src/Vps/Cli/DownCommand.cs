@@ -35,6 +35,7 @@ internal static class DownCommand
         }
 
         var host = new HostSettings(journal, NullLogger.Instance);
+        await new PacketNetwork(journal, host).RemoveAsync(cancellationToken);
         await host.RestoreAsync(cancellationToken);
         if (host.Problems.Count > 0)
         {

@@ -14,6 +14,7 @@ using Aggregator.Vps.Diagnosis;
 using Aggregator.Vps.Egress;
 using Aggregator.Vps.Health;
 using Aggregator.Vps.Listener;
+using Aggregator.Vps.Packets;
 using Aggregator.Vps.Pairing;
 using Aggregator.Vps.Sessions;
 using Aggregator.Vps.Speed;
@@ -85,6 +86,9 @@ internal static class VpsApplication
         services.AddSingleton<TrunkServer>();
         services.AddSingleton<PortListener>();
         services.AddSingleton<EchoDesk>();
+        services.AddSingleton<IPacketHost>(s => s.GetRequiredService<PacketNetwork>());
+        services.AddSingleton<PacketDesk>();
+        services.AddSingleton(s => new PacketNetwork(journal, s.GetRequiredService<HostSettings>()));
 
         services.AddSingleton(new HostFiles());
         services.AddSingleton<ClockBoard>();
@@ -110,7 +114,7 @@ internal static class VpsApplication
 
         services.AddSingleton(s => new HostSettings(journal, s.GetRequiredService<ILogger<HostSettings>>()));
         services.AddSingleton(s => new StatusReader(
-            s.GetRequiredService<GatewaySessions>(), paired, s.GetRequiredService<HostSettings>(), identity.Pin, warnings, s.GetRequiredService<TimeProvider>()));
+            s.GetRequiredService<GatewaySessions>(), paired, s.GetRequiredService<HostSettings>(), s.GetRequiredService<PacketDesk>(), identity.Pin, warnings, s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new Reloader(
             configPath, s.GetRequiredService<VpsConfigSource>(), s.GetRequiredService<GatewaySessions>(), s.GetRequiredService<ILogger<Reloader>>()));
 
@@ -128,6 +132,7 @@ internal static class VpsApplication
         app.MapGrpcService<DiagnosisService>();
         app.MapGrpcService<SpeedService>();
         app.MapGrpcService<HealthReportsService>();
+        app.MapGrpcService<PacketsService>();
         app.MapGrpcService<VpsLocalService>();
         app.MapGrpcService<HealthLocalService>();
         app.MapGrpcService<TuneLocalService>();

@@ -10,6 +10,7 @@ using Aggregator.Vps.Api;
 using Aggregator.Vps.Apply;
 using Aggregator.Vps.Configuration;
 using Aggregator.Vps.Listener;
+using Aggregator.Vps.Packets;
 using Aggregator.Vps.Pairing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -50,6 +51,8 @@ internal static class VpsDaemon
 
         var host = services.GetRequiredService<HostSettings>();
         await host.ApplyAsync(ProcessMemory.TotalBytes(new HostFiles()), stop);
+        // What a daemon that was killed left.
+        await services.GetRequiredService<PacketNetwork>().RemoveAsync(stop);
         try
         {
             await StartAsync(app, config, stop);
@@ -72,6 +75,8 @@ internal static class VpsDaemon
             port.Dispose();
             using var limit = new CancellationTokenSource(StopTime);
             await app.StopAsync(limit.Token);
+            services.GetRequiredService<PacketDesk>().Dispose();
+            await services.GetRequiredService<PacketNetwork>().RemoveAsync(CancellationToken.None);
             await host.RestoreAsync(CancellationToken.None);
             logger.Stopped();
         }

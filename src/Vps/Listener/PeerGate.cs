@@ -28,6 +28,7 @@ internal sealed class PeerGate(RequestDelegate next)
         "/aggregator.v1.Diagnosis/",
         "/aggregator.v1.SpeedTest/",
         "/aggregator.v1.HealthReports/",
+        "/aggregator.v1.Packets/",
     ];
 
     public Task InvokeAsync(HttpContext context)

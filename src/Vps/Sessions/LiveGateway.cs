@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Aggregator.Identity;
+using Aggregator.Packets;
 using Aggregator.Relay;
 using Aggregator.Trunk;
 
@@ -77,6 +78,40 @@ internal sealed class LiveGateway(KeyPin pin, string name)
         }
     }
 
+    /// <summary>Where its trunks deliver packets, those to come too; null: nowhere.</summary>
+    internal void SetPacketSink(IPacketSink? sink)
+    {
+        lock (_lock)
+        {
+            _packetSink = sink;
+            foreach (var trunk in _trunks)
+            {
+                trunk.DatagramReceiver.Sink = sink;
+            }
+        }
+    }
+
+    /// <summary>The trunk that takes packets now; null: none carries.</summary>
+    internal IPacketPath? PacketPath
+    {
+        get
+        {
+            var path = Volatile.Read(ref _packetPath);
+            if (path is { IsCarrying: true })
+            {
+                return path;
+            }
+
+            lock (_lock)
+            {
+                return _packetPath = _trunks.FirstOrDefault(t => t.IsCarrying);
+            }
+        }
+    }
+
+    private IPacketSink? _packetSink;
+    private TrunkSession? _packetPath;
+
     /// <summary>Where its connections come from.</summary>
     internal IPAddress[] Addresses
     {
@@ -131,6 +166,7 @@ internal sealed class LiveGateway(KeyPin pin, string name)
         lock (_lock)
         {
             _trunks.Add(trunk);
+            trunk.DatagramReceiver.Sink = _packetSink;
         }
     }
 

@@ -3,6 +3,7 @@ using Aggregator.Cli;
 using Aggregator.Identity;
 using Aggregator.Protocol.V1;
 using Aggregator.Vps.Apply;
+using Aggregator.Vps.Packets;
 using Aggregator.Vps.Pairing;
 using Aggregator.Vps.Sessions;
 
@@ -10,7 +11,7 @@ namespace Aggregator.Vps.Status;
 
 /// <summary>The daemon's state as `status` shows it. Reads only.</summary>
 internal sealed class StatusReader(
-    GatewaySessions sessions, PairedGateways paired, HostSettings host, KeyPin pin, IReadOnlyList<string> listenWarnings, TimeProvider time)
+    GatewaySessions sessions, PairedGateways paired, HostSettings host, PacketDesk packets, KeyPin pin, IReadOnlyList<string> listenWarnings, TimeProvider time)
 {
     private readonly long _started = time.GetTimestamp();
 
@@ -54,6 +55,7 @@ internal sealed class StatusReader(
         session.RxBytes = (ulong)live.FromGateway.Value;
         session.TxBytes = (ulong)live.ToGateway.Value;
         session.Trunk = TrunkReader.Of(live);
+        session.Packets = packets.Status(gateway.Pin);
         if (live.Control is { } control)
         {
             session.Connected = true;

@@ -217,7 +217,7 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
 
         if (Lab.Spec.ClientLan)
         {
-            text.Append($"ingress:\n  transparent: {(_settings.Transparent ? "true" : "false")}\n  socks: {Socks}\n  http: {Http}\n");
+            text.Append($"ingress:\n  transparent: {_settings.TransparentText ?? (_settings.Transparent ? "true" : "false")}\n  socks: {Socks}\n  http: {Http}\n");
         }
 
         text.Append(_settings.Carrier is { } carrier ? $"carrier: {carrier}\n" : "");

@@ -11,6 +11,9 @@ internal sealed record ProductSettings
 
     internal bool Transparent { get; init; } = true;
 
+    /// <summary>`transparent:` as it is written, in place of <see cref="Transparent"/>.</summary>
+    internal string? TransparentText { get; init; }
+
     /// <summary>Under which addresses the gateway reaches the VPS. Null: its IPv4 address.</summary>
     internal IReadOnlyList<string>? Public { get; init; }
 

@@ -69,6 +69,7 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Carriers", new[] { "Configuration" })]
     [InlineData("Lanes", new[] { "Carriers", "Configuration" })]
     [InlineData("Node", new[] { "Carriers" })]
+    [InlineData("Packets", new[] { "Carriers", "Lanes", "Links", "Policy", "Configuration" })]
     [InlineData("Links", new[] { "Configuration", "Carriers" })]
     [InlineData("Direct", new[] { "Links", "Carriers", "Configuration" })]
     [InlineData("Events", new[] { "Links", "Configuration" })]
@@ -94,8 +95,9 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Speed", new[] { "Pairing", "Sessions" })]
     [InlineData("Listener", new[] { "Configuration", "Pairing", "Sessions", "Speed", "Egress" })]
     [InlineData("Health", new[] { "Pairing", "Sessions" })]
-    [InlineData("Apply", new[] { "Configuration" })]
-    [InlineData("Status", new[] { "Configuration", "Pairing", "Sessions", "Apply" })]
+    [InlineData("Packets", new[] { "Configuration", "Pairing", "Egress", "Sessions" })]
+    [InlineData("Apply", new[] { "Configuration", "Packets" })]
+    [InlineData("Status", new[] { "Configuration", "Pairing", "Sessions", "Packets", "Apply" })]
     [InlineData("Api", new[] { "Configuration", "Pairing", "Sessions", "Status" })]
     public void Rooms_of_the_vps_look_one_way(string room, string[] allowed) =>
         AssertRoom("src/Vps", "Aggregator.Vps", room, allowed);

@@ -1,0 +1,195 @@
+using System.Collections.Immutable;
+using System.Net;
+using Aggregator.Gateway.Lanes;
+using Aggregator.Gateway.Links;
+using Aggregator.Gateway.Policy;
+using Aggregator.Packets;
+using Aggregator.Protocol.V1;
+using Aggregator.Trunk;
+using Aggregator.Tun;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.Extensions.Logging;
+
+namespace Aggregator.Gateway.Packets;
+
+/// <summary>
+/// The LAN's packets: the device, the port between it and the trunk's present session, and the word with the VPS that must come first. Only when
+/// that was given are packets led here; until then, and where there is no device, they go as the host routes them.
+/// </summary>
+internal sealed class PacketIngress : IDisposable
+{
+    /// <summary>After a refusal that may pass (the VPS cannot yet), and to notice that networks changed.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(5);
+
+    /// <summary>packets.proto</summary>
+    private const int MaxNetworks = 64;
+
+    private readonly TunPort _port;
+    private readonly int _index;
+    private readonly LanFilter _filter;
+    private readonly TrunkSessions _sessions;
+    private readonly HostController _host;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private volatile TrunkSession? _session;
+    private volatile Attached? _attached;
+    private volatile string? _reason = "the VPS has not been asked yet";
+
+    internal PacketIngress(
+        TunDevice device, int index, TrunkSessions sessions, HostController host, PacketPolicy policy, TimeProvider time, ILogger logger)
+    {
+        _index = index;
+        _sessions = sessions;
+        _host = host;
+        _time = time;
+        _logger = logger;
+        _filter = new LanFilter();
+        _port = new TunPort(device, new FlowTable(policy, clientIsSource: true), _filter, () => _session, time, logger);
+        _sessions.Changed += Follow;
+        Follow();
+        _port.Start();
+    }
+
+    /// <summary>Where the packets of others than the LAN may go too (roaming clients): the way to the VPS at this moment.</summary>
+    internal IPacketPath? Path => _session;
+
+    /// <summary>Runs beside each control session: tells the VPS our networks, and again when they change.</summary>
+    internal async Task RunAsync(GrpcChannel channel, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Attached? told = null;
+            while (true)
+            {
+                var networks = Networks();
+                if (told is null || !told.Networks.SequenceEqual(networks))
+                {
+                    told = await AttachAsync(channel, networks, cancellationToken);
+                    if (told is { IsFinal: true })
+                    {
+                        return;
+                    }
+                }
+
+                await Task.Delay(LookAgain, _time, cancellationToken);
+            }
+        }
+        catch (Exception e) when (cancellationToken.IsCancellationRequested && e is OperationCanceledException or RpcException)
+        {
+            // The control session ends. Packets go on as long as lanes do.
+        }
+        catch (Exception e)
+        {
+            _logger.PacketsFault(e);
+        }
+    }
+
+    internal PacketStatus Status()
+    {
+        var counts = _port.Counts;
+        var status = new PacketStatus
+        {
+            State = _attached is null ? "off" : _session is { IsCarrying: true } ? "on" : "waiting",
+            Interface = _port.Name,
+            UdpOffload = _port.HasUso,
+            OutPackets = (ulong)counts.OutPackets,
+            OutBytes = (ulong)counts.OutBytes,
+            OutSuperPackets = (ulong)counts.OutSupers,
+            OutRefused = (ulong)counts.OutRefused,
+            OutLost = (ulong)counts.OutLost,
+            InPackets = (ulong)counts.InPackets,
+            InBytes = (ulong)counts.InBytes,
+            InSuperPackets = (ulong)counts.InSupers,
+            InRefused = (ulong)counts.InRefused,
+            InMalformed = (ulong)counts.InMalformed,
+            InLost = (ulong)counts.InLost,
+        };
+        if (_attached is { } attached)
+        {
+            status.Nat = attached.Nat;
+            status.Networks.AddRange(attached.Networks.Select(n => n.ToString()));
+        }
+
+        if ((_attached is null ? _reason : status.State == "waiting" ? "no lane carries" : null) is { } reason)
+        {
+            status.Reason = reason;
+        }
+
+        if (_session?.SampleDatagrams() is { } sample)
+        {
+            status.Dropped = (ulong)sample.Dropped;
+            status.Waiting = (ulong)sample.Waiting;
+            status.Doubled = (ulong)sample.Copies;
+            status.HeldForOrder = (ulong)sample.Received.Held;
+            status.Missing = (ulong)sample.Received.Missing;
+            status.Late = (ulong)sample.Received.Late;
+            status.Duplicates = (ulong)sample.Received.Duplicates;
+        }
+
+        return status;
+    }
+
+    public void Dispose()
+    {
+        _sessions.Changed -= Follow;
+        if (_session is { } session)
+        {
+            session.DatagramReceiver.Sink = null;
+        }
+
+        _port.Dispose();
+    }
+
+    private void Follow()
+    {
+        var session = _sessions.Current;
+        if (session is not null)
+        {
+            session.DatagramReceiver.Sink = _port;
+        }
+
+        _session = session;
+    }
+
+    /// <summary>Private networks of ours that are no WAN's: they are the LAN's, and what lies behind it.</summary>
+    private ImmutableArray<IPNetwork> Networks() =>
+        [.. _host.Snapshot.LocalNetworks.Where(n => n.PrefixLength > 0 && !n.BaseAddress.IsIPv6LinkLocal && !IPAddress.IsLoopback(n.BaseAddress)).Take(MaxNetworks)];
+
+    private async Task<Attached?> AttachAsync(GrpcChannel channel, ImmutableArray<IPNetwork> networks, CancellationToken cancellationToken)
+    {
+        var request = new AttachRequest();
+        request.Networks.AddRange(networks.Select(n => n.ToString()));
+        try
+        {
+            var reply = await new Protocol.V1.Packets.PacketsClient(channel).AttachAsync(request, cancellationToken: cancellationToken);
+            var attached = new Attached(networks, reply.Nat, IsFinal: false);
+            _filter.Own = new PrefixSet(networks);
+            _attached = attached;
+            _host.SetTunnel(new TunnelUse(_port.Name, _index, reply.Ipv4, reply.Ipv6));
+            _logger.PacketsOn(_port.Name, reply.Ipv4, reply.Ipv6, reply.Nat);
+            return attached;
+        }
+        catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            bool tooOld = e.StatusCode is StatusCode.Unimplemented or StatusCode.Unauthenticated;
+            string reason = tooOld ? "the VPS is too old to take packets: update aggregator-vps there" : $"the VPS says: {e.Status.Detail}";
+            if (e.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled)
+            {
+                return null;
+            }
+
+            _attached = null;
+            _host.SetTunnel(null);
+            if (_reason != reason)
+            {
+                _reason = reason;
+                _logger.PacketsOff(reason);
+            }
+
+            return tooOld ? new Attached([], "", IsFinal: true) : null;
+        }
+    }
+
+    private sealed record Attached(ImmutableArray<IPNetwork> Networks, string Nat, bool IsFinal);
+}

@@ -1,0 +1,257 @@
+using Aggregator.Interop;
+using Aggregator.Packets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace Aggregator.Tun;
+
+/// <summary>
+/// Between a TUN device and a path. Out: one thread reads what the kernel sends (poll, then until nothing is left or a batch is full), looks at it,
+/// and gives it to the path; the path gets every packet at once and a flush for a batch. In: what the path delivers is looked at and written to the device.
+/// Allocates nothing in steady state.
+/// </summary>
+internal sealed unsafe class TunPort : IPacketSink, IDisposable
+{
+    /// <summary>Packets and bytes in a batch: a flush wakes lanes, which costs more than a small packet.</summary>
+    private const int BatchPackets = 64;
+    private const int BatchBytes = 256 * 1024;
+
+    private readonly TunDevice _device;
+    private readonly FlowTable _flows;
+    private readonly IPacketFilter _filter;
+    private readonly Func<IPacketPath?> _path;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly SafeFileHandle _stop;
+    private readonly Thread _thread;
+    private readonly byte[] _segment = new byte[PacketInfo.MaxBytes];
+    private readonly long _started;
+    private volatile bool _isStopping;
+    private long _outPackets;
+    private long _outBytes;
+    private long _outSupers;
+    private long _outRefused;
+    private long _outLost;
+    private long _inPackets;
+    private long _inBytes;
+    private long _inSupers;
+    private long _inRefused;
+    private long _inMalformed;
+    private long _inLost;
+
+    /// <param name="device">Owned from now on.</param>
+    /// <param name="path">Where packets go at the moment; null: nowhere.</param>
+    internal TunPort(TunDevice device, FlowTable flows, IPacketFilter filter, Func<IPacketPath?> path, TimeProvider time, ILogger logger)
+    {
+        _device = device;
+        _flows = flows;
+        _filter = filter;
+        _path = path;
+        _time = time;
+        _logger = logger;
+        _started = time.GetTimestamp();
+        _stop = new SafeFileHandle(Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK), ownsHandle: true);
+        if (_stop.IsInvalid)
+        {
+            throw Libc.Error("eventfd");
+        }
+
+        _thread = new Thread(Run) { IsBackground = true, Name = device.Name };
+    }
+
+    internal string Name => _device.Name;
+
+    internal bool HasUso => _device.HasUso;
+
+    internal TunCounts Counts => new(
+        Volatile.Read(ref _outPackets), Volatile.Read(ref _outBytes), Volatile.Read(ref _outSupers), Volatile.Read(ref _outRefused), Volatile.Read(ref _outLost),
+        Volatile.Read(ref _inPackets), Volatile.Read(ref _inBytes), Volatile.Read(ref _inSupers), Volatile.Read(ref _inRefused),
+        Volatile.Read(ref _inMalformed), Volatile.Read(ref _inLost));
+
+    internal void Start() => _thread.Start();
+
+    public void Deliver(ReadOnlySpan<byte> packet, in PacketMeta meta)
+    {
+        if (!PacketInfo.TryRead(packet, out var info) || !meta.Fits(info))
+        {
+            _inMalformed++;
+            return;
+        }
+
+        if (!_filter.AllowsIn(packet, info))
+        {
+            _inRefused++;
+            return;
+        }
+
+        _inPackets++;
+        _inBytes += packet.Length;
+        if (meta.Gso == GsoKind.None)
+        {
+            Write(packet, info, meta);
+            return;
+        }
+
+        _inSupers++;
+        if (meta.Gso == GsoKind.Tcp || _device.HasUso)
+        {
+            Write(packet, info, meta);
+            return;
+        }
+
+        // This kernel takes no UDP super-packets.
+        for (int i = 0, segments = SuperPacket.Segments(info, meta); i < segments; i++)
+        {
+            var (partMeta, length) = SuperPacket.WritePart(packet, info, meta, i, 1, _segment);
+            if (PacketInfo.TryRead(_segment.AsSpan(0, length), out var part))
+            {
+                Write(_segment.AsSpan(0, length), part, partMeta);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_isStopping)
+        {
+            return;
+        }
+
+        _isStopping = true;
+        ulong one = 1;
+        _ = Libc.write(_stop, (byte*)&one, sizeof(ulong));
+        if (_thread.IsAlive)
+        {
+            _thread.Join();
+        }
+
+        _device.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Write(ReadOnlySpan<byte> packet, in PacketInfo info, in PacketMeta meta)
+    {
+        try
+        {
+            if (_device.Write(packet, info, meta) != 0)
+            {
+                _inLost++;
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // The port is closed while a lane still delivers.
+            _inLost++;
+        }
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_isStopping && WaitForPackets())
+            {
+                int errno = ReadBatch();
+                if (errno != 0 && !_isStopping)
+                {
+                    _logger.TunFailed(_device.Name, errno);
+                    return;
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            // The process must not end with it; TCP goes on.
+            _logger.TunFault(e, _device.Name);
+        }
+    }
+
+    private bool WaitForPackets()
+    {
+        Libc.pollfd* polls = stackalloc Libc.pollfd[2];
+        polls[0] = new Libc.pollfd { fd = (int)_device.Handle.DangerousGetHandle(), events = Libc.POLLIN };
+        polls[1] = new Libc.pollfd { fd = (int)_stop.DangerousGetHandle(), events = Libc.POLLIN };
+        while (Libc.ppoll(polls, 2, null, null) < 0)
+        {
+            if (Libc.Errno != Libc.EINTR)
+            {
+                throw Libc.Error("ppoll");
+            }
+        }
+
+        return polls[1].revents == 0;
+    }
+
+    /// <returns>0, or the errno that ends it.</returns>
+    private int ReadBatch()
+    {
+        var path = _path();
+        int errno = 0;
+        int bytes = 0;
+        for (int i = 0; i < BatchPackets && bytes < BatchBytes; i++)
+        {
+            byte[] buffer = PacketPool.Shared.Rent(PacketPool.LargeBytes);
+            int count = _device.Read(buffer);
+            if (count <= 0)
+            {
+                PacketPool.Shared.Return(buffer);
+
+                // EIO: the interface is down for the moment.
+                errno = count == 0 || -count == Libc.EIO ? 0 : -count;
+                break;
+            }
+
+            bytes += count;
+            Take(buffer, count, path);
+        }
+
+        path?.Flush();
+        return errno;
+    }
+
+    private void Take(byte[] buffer, int count, IPacketPath? path)
+    {
+        const int Start = VirtioNetHeader.Bytes;
+        var bytes = buffer.AsSpan(Math.Min(Start, count), Math.Max(0, count - Start));
+        if (!PacketInfo.TryRead(bytes, out var info) || !VirtioNetHeader.TryRead(buffer.AsSpan(0, Start), bytes, info, out var meta)
+            || !_filter.AllowsOut(bytes, info))
+        {
+            _outRefused++;
+            PacketPool.Shared.Return(buffer);
+            return;
+        }
+
+        if (path is not { IsOpen: true })
+        {
+            _outLost++;
+            PacketPool.Shared.Return(buffer);
+            return;
+        }
+
+        _outPackets++;
+        _outBytes += bytes.Length;
+        _outSupers += meta.Gso == GsoKind.None ? 0 : 1;
+        var flow = _flows.Classify(bytes, info, (long)_time.GetElapsedTime(_started).TotalMicroseconds);
+        int at = Start;
+        if (bytes.Length <= PacketPool.SmallBytes)
+        {
+            // A queue of small packets should not hold large buffers.
+            byte[] small = PacketPool.Shared.Rent(bytes.Length);
+            bytes.CopyTo(small);
+            PacketPool.Shared.Return(buffer);
+            (buffer, at) = (small, 0);
+        }
+
+        path.Send(new Packet(buffer, at, info, meta), flow);
+    }
+}
+
+/// <summary>Since the port was opened. Out: from the host into the path.</summary>
+/// <param name="OutSupers">Super-packets among them.</param>
+/// <param name="OutRefused">Not the sender's address, a target that is not allowed, or no packet at all.</param>
+/// <param name="OutLost">No path was open.</param>
+/// <param name="InMalformed">No packet, or a description that does not fit it.</param>
+/// <param name="InLost">The kernel did not take it.</param>
+internal readonly record struct TunCounts(
+    long OutPackets, long OutBytes, long OutSupers, long OutRefused, long OutLost,
+    long InPackets, long InBytes, long InSupers, long InRefused, long InMalformed, long InLost);
