@@ -30,6 +30,7 @@ internal static class CheckList
         new ClockCheck(),
         new KernelCheck(),
         new LanCheck(),
+        new PacketsCheck(),
         new ForwardingCheck(),
         new ListenersCheck(),
         new ConntrackCheck(),

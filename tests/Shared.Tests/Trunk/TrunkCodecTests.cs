@@ -37,7 +37,11 @@ public sealed class TrunkCodecTests
         Frame("ack").ShouldBe(new TrunkFrame(TrunkFrameType.Ack, 0, 2 * TrunkFrame.AckEntryBytes, 0, 0));
         Frame("ping").ShouldBe(new TrunkFrame(TrunkFrameType.Ping, 0, 0, 0, 5));
         Frame("unknown, skipped").Length.ShouldBe(2);
-        foreach (string name in new[] { "data with fin", "open 192.0.2.7:443", "reset", "credit", "role backup", "goodbye", "ack", "ping" })
+        DatagramFrame.TryRead(Frame("datagram"), out var datagram).ShouldBeTrue();
+        datagram.ShouldBe(new DatagramFrame(3, 5, 0xcd, true, default, 3));
+        datagram.BehindUs.ShouldBe(4000);
+        datagram.ToFrame(20).ShouldBe(Frame("datagram"));
+        foreach (string name in new[] { "data with fin", "open 192.0.2.7:443", "reset", "credit", "role backup", "goodbye", "ack", "ping", "datagram" })
         {
             byte[] again = new byte[TrunkFrame.HeaderBytes];
             Frame(name).Write(again);

@@ -8,7 +8,8 @@ internal sealed class ForwardingCheck : ICheck
     public string Title => "The host forwards for the LAN";
 
     public Task<Finding> RunAsync(DoctorContext context, CancellationToken cancellationToken) => Task.FromResult(
-        Decide(!context.Config.Lan.IsEmpty, context.Files.Number("/proc/sys/net/ipv4/ip_forward")));
+        context.Daemon?.Status.Packets is { State: "on" } ? Finding.Ok("UDP and ICMP of the LAN are carried, with forwarding between LAN and tunnel alone")
+        : Decide(!context.Config.Lan.IsEmpty, context.Files.Number("/proc/sys/net/ipv4/ip_forward")));
 
     /// <param name="lan">Whether there is a LAN.</param>
     /// <param name="forward">net.ipv4.ip_forward; null: not known.</param>
