@@ -9,6 +9,7 @@ var root = new RootCommand("Measures Aggregator against raw MPTCP, HAProxy and v
     StormCommand.Create(),
     TrunkCommand.Create(),
     FaultsCommand.Create(),
+    PacketsCommand.Create(),
     GeneratorCommand.Create(),
 };
 try

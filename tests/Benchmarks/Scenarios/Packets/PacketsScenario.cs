@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Text.Json;
+using Aggregator.Benchmarks.Networks;
+using Aggregator.Lab.Product;
+using Aggregator.Lab.Topology;
+using Aggregator.Processes;
+
+namespace Aggregator.Benchmarks.Scenarios.Packets;
+
+/// <param name="Packets">UDP of 64 bytes that arrived, a second.</param>
+internal sealed record TunnelFigures(string Name, double? UpMbps, double? DownMbps, double? Packets, string? Problem);
+
+/// <summary>iperf3 from a LAN client to the internet through one tunnel after the other, in labs without shaping.</summary>
+internal static class PacketsScenario
+{
+    internal static async Task<IReadOnlyList<TunnelFigures>> RunAsync(
+        ProductSettings settings, int seconds, Action<string> progress, CancellationToken cancellationToken)
+    {
+        ITunnelContestant[] contestants =
+        [
+            new OursAsPackets("Aggregator, whole-IP tunnel", settings with { TransparentText = "tunnel" }),
+            new OursAsPackets("Aggregator, stream relay (UDP as packets)", settings with { TransparentText = "true" }),
+            new WireGuardGo(),
+            new OpenVpn(),
+        ];
+        Cli.Programs.Require([.. contestants.SelectMany(c => c.Programs), "iperf3", "ping"]);
+        var figures = new List<TunnelFigures>();
+        foreach (ITunnelContestant contestant in contestants)
+        {
+            await using NetworkLab lab = await NetworkLab.CreateAsync(BenchmarkLabs.Unshaped);
+            try
+            {
+                await using IAsyncDisposable running = await contestant.StartAsync(lab, cancellationToken);
+                lab.Internet.Start("iperf3", "-s");
+                await lab.Internet.WaitForListenerAsync(5201);
+                double up = await TcpAsync(lab, seconds, reverse: false, cancellationToken);
+                double down = await TcpAsync(lab, seconds, reverse: true, cancellationToken);
+                double packets = await SmallAsync(lab, seconds, cancellationToken);
+                figures.Add(new TunnelFigures(contestant.Name, up, down, packets, null));
+            }
+            catch (Exception e) when (e is IOException or TimeoutException)
+            {
+                figures.Add(new TunnelFigures(contestant.Name, null, null, null, e.Message.Split('\n')[0]));
+            }
+
+            progress(figures[^1].ToString());
+        }
+
+        return figures;
+    }
+
+    private static async Task<double> TcpAsync(NetworkLab lab, int seconds, bool reverse, CancellationToken cancellationToken)
+    {
+        using JsonDocument report = await IperfAsync(lab, [.. Common(seconds), .. reverse ? (string[])["-R"] : []], cancellationToken);
+        return report.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bits_per_second").GetDouble() / 1e6;
+    }
+
+    /// <summary>As many datagrams of 64 bytes as the client makes; those count that the server saw.</summary>
+    private static async Task<double> SmallAsync(NetworkLab lab, int seconds, CancellationToken cancellationToken)
+    {
+        using JsonDocument report = await IperfAsync(lab, [.. Common(seconds), "-u", "-l", "64", "-b", "0", "--get-server-output"], cancellationToken);
+        JsonElement sum = report.RootElement.GetProperty("end").GetProperty("sum");
+        return (sum.GetProperty("packets").GetDouble() - sum.GetProperty("lost_packets").GetDouble()) / sum.GetProperty("seconds").GetDouble();
+    }
+
+    private static string[] Common(int seconds) =>
+        ["-c", LabAddresses.Internet.ToString(), "-J", "-O", "1", "-t", seconds.ToString(CultureInfo.InvariantCulture)];
+
+    private static async Task<JsonDocument> IperfAsync(NetworkLab lab, string[] arguments, CancellationToken cancellationToken)
+    {
+        ToolResult result = await lab.Client.RunAsync("iperf3", arguments, cancellationToken);
+        return JsonDocument.Parse(result.OutputOrThrow());
+    }
+}
