@@ -8,8 +8,9 @@ namespace Aggregator.Gateway.Speed;
 /// One link alone: idle probes, then for each direction the rate (several streams of plain TCP bound to the link: an MPTCP connection would be joined
 /// from the other links) and the round trip with the queue full. What fails is this link's error.
 /// </summary>
+/// <param name="hasty">A doctor's look, which has no time for waits that are for others' sake.</param>
 internal sealed class LinkTest(
-    SpeedPath path, SpeedDialer dialer, SpeedCall call, SpeedClock clock, PhaseNumbers groups, LinkLoads loads, Action<string, double?, double?> progress)
+    SpeedPath path, SpeedDialer dialer, SpeedCall call, SpeedClock clock, PhaseNumbers groups, LinkLoads loads, bool hasty, Action<string, double?, double?> progress)
     : IAsyncDisposable
 {
     private const int RateStreams = 8;
@@ -137,14 +138,17 @@ internal sealed class LinkTest(
         try
         {
             // Others' flows get connections that begin elsewhere before this line is loaded.
-            Task elsewhere = Task.Delay(GoElsewhere, clock.Time, cancellationToken);
+            Task elsewhere = hasty ? Task.CompletedTask : Task.Delay(GoElsewhere, clock.Time, cancellationToken);
             SpeedStream[] streams = await dialer.DialAsync(path, RateStreams + PacedStreams + FillStreams, cancellationToken);
             await elsewhere;
             return await LoadAsync(name, kind, length, group, streams, figures, cancellationToken);
         }
         finally
         {
-            await DrainAsync();
+            if (!hasty)
+            {
+                await DrainAsync();
+            }
         }
     }
 

@@ -115,7 +115,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         {
             if (SpeedPath.Of(link, vps) is { } path)
             {
-                _tests.Add(new LinkTest(path, parts.Dialer, call, clock, _groups, parts.Loads, (phase, mbps, rtt) => Report(link.Name, phase, mbps, rtt)));
+                _tests.Add(new LinkTest(path, parts.Dialer, call, clock, _groups, parts.Loads, !options.Keep, (phase, mbps, rtt) => Report(link.Name, phase, mbps, rtt)));
                 result.Links.Add(_tests[^1].Result);
             }
             else

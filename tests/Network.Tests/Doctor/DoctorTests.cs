@@ -79,7 +79,16 @@ public sealed class DoctorTests(ITestOutputHelper output)
         await lab.Gateway.ConfigureAsync($"address add 192.168.77.129/25 dev {b.Interface}\n");
         await lab.Gateway.OutputAsync("tc", "qdisc", "add", "dev", a.Interface, "root", "tbf", "rate", "5mbit", "burst", "32kbit", "latency", "400ms");
 
-        await using AggregatorUnderTest product = await AggregatorUnderTest.StartAsync(lab, new ProductSettings { Carrier = "trunk" });
+        await using AggregatorUnderTest product = await AggregatorUnderTest.PrepareAsync(lab, new ProductSettings { Carrier = "trunk" });
+        await product.StartVpsAsync();
+        await product.PairAsync();
+        product.StartGateway();
+        // The daemon sees the portal by itself, and holds the link back.
+        await product.WaitForStatusAsync(
+            s => s.GetProperty("node").GetProperty("state").GetString() == "connected"
+                && s.GetProperty("links").EnumerateArray().All(l => l.GetProperty("name").GetString() == "portal" || l.GetProperty("state").GetString() == "up"),
+            "every other link up",
+            TimeSpan.FromSeconds(60));
         var checks = await DoctorAsync(product);
         Expect(checks, "packet-loss", "warn", "lossy loses");
         Expect(checks, "mptcp", "warn", "stripped: MPTCP is stripped");
@@ -93,9 +102,7 @@ public sealed class DoctorTests(ITestOutputHelper output)
         checks["private-ranges"].Remedy.ShouldNotBeNull().ShouldContain("172.16.");
         Expect(checks, "duplicate-mac", "fail", $"{a.Interface}, {b.Interface} have the same MAC");
         Expect(checks, "shaping", "warn", "twin-a: tbf on");
-        checks["link-speed"].Finding.ShouldContain("Mbit/s down");
-        checks["link-speed"].Finding.ShouldContain("a doctor has no time for more than 3 links");
-        foreach (string healthy in (string[])["daemon", "vps", "links", "versions", "clock", "kernel", "lan", "listeners"])
+        foreach (string healthy in (string[])["daemon", "vps", "versions", "clock", "kernel", "lan", "listeners"])
         {
             checks[healthy].Result.ShouldBe("ok", checks[healthy].Finding);
         }

@@ -33,7 +33,7 @@ internal sealed class SpeedCheck : ICheck
 
     public string Title => "Each link alone, down and up";
 
-    public TimeSpan Limit => TimeSpan.FromSeconds(17.5);
+    public TimeSpan Limit => TimeSpan.FromSeconds(18.5);
 
     public bool LoadsTheLines => true;
 
