@@ -3,7 +3,8 @@ namespace Aggregator.Gateway.Links;
 /// <summary>
 /// Tells from the progress of one WAN's connections when its traffic has fallen silent. Knows no socket: it is told what each look saw. One user.
 /// </summary>
-internal sealed class SilenceWatch
+/// <param name="onlyUnacknowledged">Silence counts only while something waits for an acknowledgement, however busy the line was.</param>
+internal sealed class SilenceWatch(bool onlyUnacknowledged = false)
 {
     /// <summary>
     /// Traffic that goes on has something to show in any such time: sixteen packets at 1 Mbit/s, and more than the time in which a radio line
@@ -22,6 +23,7 @@ internal sealed class SilenceWatch
     private static readonly TimeSpan BusyWithin = TimeSpan.FromMilliseconds(500);
 
     private TimeSpan? _lastProgress;
+    private TimeSpan? _expectedSince;
     private TimeSpan _longestPause;
     private TimeSpan _longestBefore;
     private TimeSpan _windowBegan;
@@ -29,6 +31,9 @@ internal sealed class SilenceWatch
     private long _windowBytes;
     private long _bytesBefore;
     private bool _told;
+
+    /// <summary>It was told, and nothing has moved since.</summary>
+    internal bool IsSilent => _told;
 
     /// <param name="now">Of a clock that only goes forward.</param>
     /// <param name="progressBytes">Acknowledged or received anew since the last look.</param>
@@ -48,6 +53,7 @@ internal sealed class SilenceWatch
             TimeSpan pause = now - (_lastProgress ?? now);
             _longestPause = pause > _longestPause ? pause : _longestPause;
             _lastProgress = now;
+            _expectedSince ??= now;
             bool was = _told;
             _told = false;
             if (was || now - _lastTold >= LeastSilence)
@@ -59,15 +65,12 @@ internal sealed class SilenceWatch
             return null;
         }
 
-        bool expected = unacknowledged || _windowBytes + _bytesBefore >= BusyBytes;
-        if (_told || !expected || _lastProgress is not { } last || now - last < Patience)
+        bool expected = unacknowledged || (!onlyUnacknowledged && _windowBytes + _bytesBefore >= BusyBytes);
+        // What is sent after a rest has its own time.
+        _expectedSince = expected ? _expectedSince ?? now : null;
+        TimeSpan began = _lastProgress is { } last && last > _expectedSince ? last : _expectedSince ?? now;
+        if (_told || !expected || now - began < Patience)
         {
-            if (_lastProgress is null && unacknowledged)
-            {
-                // The first that is sent has the same time.
-                _lastProgress = now;
-            }
-
             return null;
         }
 

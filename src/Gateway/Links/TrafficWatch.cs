@@ -115,7 +115,7 @@ internal sealed class TrafficWatch : IAsyncDisposable
         foreach (var (name, tally) in _tallies)
         {
             any |= tally.Progress > 0 || tally.Unacknowledged;
-            if (tally.Watch.Look(now, tally.Progress, tally.Unacknowledged) is { } sign)
+            if (tally.Look(now) is { } sign)
             {
                 _tell(name, sign);
             }
@@ -140,7 +140,7 @@ internal sealed class TrafficWatch : IAsyncDisposable
                 _tallies.Add(link.Interface, tally = new Tally());
             }
 
-            (tally.Progress, tally.Unacknowledged) = (0, false);
+            (tally.Progress, tally.Acknowledged, tally.Unacknowledged) = (0, 0, false);
             // An address that two WANs have says nothing about either.
             tally.Addresses = [.. link.Addresses.Select(a => a.Address).Where(a => links.Count(l => l.Addresses.Any(b => b.Address.Equals(a))) == 1)];
         }
@@ -186,9 +186,10 @@ internal sealed class TrafficWatch : IAsyncDisposable
             ref readonly MptcpSubflow subflow = ref _subflows[i];
             if (subflow.Tcp.State is TcpState.Established or TcpState.CloseWait or TcpState.FinWait1 && Find(in subflow) is { } tally)
             {
-                long progress = seen.Progress(in subflow);
+                var (progress, acknowledged) = seen.Progress(in subflow);
                 bool waits = subflow.Tcp.UnacknowledgedSegments > 0;
                 tally.Progress += progress;
+                tally.Acknowledged += acknowledged;
                 tally.Unacknowledged |= waits;
                 if (progress > 0 || waits)
                 {
@@ -219,38 +220,55 @@ internal sealed class TrafficWatch : IAsyncDisposable
     /// <summary>One WAN at one look.</summary>
     private sealed class Tally
     {
-        internal SilenceWatch Watch { get; } = new();
+        private readonly SilenceWatch _all = new();
+
+        /// <summary>What is on its way down arrives for a while although nothing goes up any more; acknowledgements stop at once.</summary>
+        private readonly SilenceWatch _acknowledgements = new(onlyUnacknowledged: true);
 
         internal ImmutableArray<System.Net.IPAddress> Addresses { get; set; } = [];
 
         internal long Progress { get; set; }
 
+        internal long Acknowledged { get; set; }
+
         internal bool Unacknowledged { get; set; }
+
+        internal TrafficSign? Look(TimeSpan now)
+        {
+            var acknowledged = _acknowledgements.Look(now, Acknowledged, Unacknowledged);
+            var all = _all.Look(now, Progress, Unacknowledged);
+            return acknowledged == TrafficSign.Silent || all == TrafficSign.Silent ? TrafficSign.Silent
+                : _acknowledgements.IsSilent && Unacknowledged ? null
+                : acknowledged ?? all;
+        }
     }
 
     /// <summary>One connection's subflows as they were at the last look.</summary>
     private sealed class Seen
     {
-        private readonly (SubflowAddress Local, SubflowAddress Remote, ulong Bytes)[] _before = new (SubflowAddress, SubflowAddress, ulong)[MostSubflows];
+        private readonly (SubflowAddress Local, SubflowAddress Remote, ulong Received, ulong Acknowledged)[] _before =
+            new (SubflowAddress, SubflowAddress, ulong, ulong)[MostSubflows];
+
         private int _count;
 
         internal TimeSpan Moved { get; set; }
 
         internal TimeSpan LookedAt { get; set; } = TimeSpan.MinValue;
 
-        internal long Progress(in MptcpSubflow now)
+        /// <summary>Bytes that came in order or were acknowledged since, and of these the acknowledged ones.</summary>
+        internal (long All, long Acknowledged) Progress(in MptcpSubflow now)
         {
             for (int i = 0; i < _count; i++)
             {
                 if (_before[i].Local == now.Local && _before[i].Remote == now.Remote)
                 {
-                    ulong bytes = Bytes(in now);
-                    return bytes > _before[i].Bytes ? (long)(bytes - _before[i].Bytes) : 0;
+                    long acknowledged = Rise(_before[i].Acknowledged, now.Tcp.BytesAcknowledged);
+                    return (acknowledged + Rise(_before[i].Received, now.Tcp.BytesReceived), acknowledged);
                 }
             }
 
             // Seen for the first time: what it moved before says nothing of now.
-            return 0;
+            return (0, 0);
         }
 
         internal void Keep(ReadOnlySpan<MptcpSubflow> subflows)
@@ -258,10 +276,10 @@ internal sealed class TrafficWatch : IAsyncDisposable
             _count = Math.Min(subflows.Length, _before.Length);
             for (int i = 0; i < _count; i++)
             {
-                _before[i] = (subflows[i].Local, subflows[i].Remote, Bytes(in subflows[i]));
+                _before[i] = (subflows[i].Local, subflows[i].Remote, subflows[i].Tcp.BytesReceived, subflows[i].Tcp.BytesAcknowledged);
             }
         }
 
-        private static ulong Bytes(in MptcpSubflow subflow) => subflow.Tcp.BytesAcknowledged + subflow.Tcp.BytesReceived;
+        private static long Rise(ulong before, ulong now) => now > before ? (long)(now - before) : 0;
     }
 }

@@ -49,6 +49,33 @@ public sealed class SilenceWatchTests
         Signs(2, 0).ShouldBe([TrafficSign.Silent]);
     }
 
+    [Fact]
+    public void Acknowledgements_are_missed_only_while_something_waits_for_one()
+    {
+        var watch = new SilenceWatch(onlyUnacknowledged: true);
+        TimeSpan now = default;
+        for (int i = 0; i < 20; i++)
+        {
+            watch.Look(now += TimeSpan.FromMilliseconds(50), 5000, unacknowledged: true);
+        }
+
+        for (int i = 0; i < 20; i++)
+        {
+            watch.Look(now += TimeSpan.FromMilliseconds(50), 0, unacknowledged: false).ShouldBeNull();
+        }
+
+        watch.IsSilent.ShouldBeFalse();
+        for (int i = 0; i < 3; i++)
+        {
+            watch.Look(now += TimeSpan.FromMilliseconds(50), 0, unacknowledged: true).ShouldBeNull("what is sent after a rest has its own time");
+        }
+
+        watch.Look(now += TimeSpan.FromMilliseconds(50), 0, unacknowledged: true).ShouldBe(TrafficSign.Silent);
+        watch.IsSilent.ShouldBeTrue();
+        watch.Look(now + TimeSpan.FromMilliseconds(50), 1, unacknowledged: true).ShouldBe(TrafficSign.Moves);
+        watch.IsSilent.ShouldBeFalse();
+    }
+
     private void Busy()
     {
         for (int i = 0; i < 20; i++)
