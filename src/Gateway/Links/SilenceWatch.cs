@@ -50,7 +50,8 @@ internal sealed class SilenceWatch(bool onlyUnacknowledged = false)
         _windowBytes += progressBytes;
         if (progressBytes > 0)
         {
-            TimeSpan pause = now - (_lastProgress ?? now);
+            // A rest in which nothing was to come is no pause.
+            TimeSpan pause = _expectedSince is null ? TimeSpan.Zero : now - Began(now);
             _longestPause = pause > _longestPause ? pause : _longestPause;
             _lastProgress = now;
             _expectedSince ??= now;
@@ -68,8 +69,7 @@ internal sealed class SilenceWatch(bool onlyUnacknowledged = false)
         bool expected = unacknowledged || (!onlyUnacknowledged && _windowBytes + _bytesBefore >= BusyBytes);
         // What is sent after a rest has its own time.
         _expectedSince = expected ? _expectedSince ?? now : null;
-        TimeSpan began = _lastProgress is { } last && last > _expectedSince ? last : _expectedSince ?? now;
-        if (_told || !expected || now - began < Patience)
+        if (_told || !expected || now - Began(now) < Patience)
         {
             return null;
         }
@@ -77,6 +77,9 @@ internal sealed class SilenceWatch(bool onlyUnacknowledged = false)
         _told = true;
         return TrafficSign.Silent;
     }
+
+    /// <summary>Since when nothing came that should have.</summary>
+    private TimeSpan Began(TimeSpan now) => _lastProgress is { } last && last > _expectedSince ? last : _expectedSince ?? now;
 
     private TimeSpan Patience
     {

@@ -35,11 +35,8 @@ public sealed class OddLinksTests(ITestOutputHelper output)
         /// <summary>IPv6 alone.</summary>
         IPv6Only,
 
-        /// <summary>Names as long as the kernel takes them, and like a VLAN's; one is renamed while in use.</summary>
-        Names,
-
-        /// <summary>The least that IPv6 allows.</summary>
-        SmallMtu,
+        /// <summary>Names as long as the kernel takes them, and like a VLAN's; one is renamed while in use. And the least MTU that IPv6 allows.</summary>
+        NamesAndSmallMtu,
     }
 
     [SkippableTheory]
@@ -50,15 +47,14 @@ public sealed class OddLinksTests(ITestOutputHelper output)
     [InlineData(Oddity.NoGateway, "mptcp")]
     [InlineData(Oddity.IPv6Only, "mptcp")]
     [InlineData(Oddity.IPv6Only, "trunk")]
-    [InlineData(Oddity.Names, "mptcp")]
-    [InlineData(Oddity.SmallMtu, "mptcp")]
+    [InlineData(Oddity.NamesAndSmallMtu, "mptcp")]
     public async Task Both_carry_and_either_carries_alone(Oddity oddity, string carrier)
     {
         WanSpec[] wans = [new("one") { DownMbps = 20, UpMbps = 20, DelayMs = 5 }, new("two") { DownMbps = 20, UpMbps = 20, DelayMs = 8 }];
         // Behind NAT a WAN's own address has no way back through the internet, so that two may have the same.
         bool behindNat = oddity is Oddity.OneSubnet or Oddity.SameAddress;
         wans = [.. wans.Select(w => w with { Nat = behindNat ? NatKind.PortRestricted : NatKind.None })];
-        wans[1] = wans[1] with { IPv4 = oddity != Oddity.IPv6Only, MtuBytes = oddity == Oddity.SmallMtu ? 1280 : 1500 };
+        wans[1] = wans[1] with { IPv4 = oddity != Oddity.IPv6Only, MtuBytes = oddity == Oddity.NamesAndSmallMtu ? 1280 : 1500 };
         bool both = oddity == Oddity.IPv6Only;
         await using Scene scene = await Scene.PrepareAsync(
             new ProductSettings
@@ -98,7 +94,7 @@ public sealed class OddLinksTests(ITestOutputHelper output)
             await scene.Product.WaitForStatusAsync(s => State(s, gone.Name) == "up", $"{gone.Name} up", Generous);
         }
 
-        if (oddity == Oddity.Names)
+        if (oddity == Oddity.NamesAndSmallMtu)
         {
             await RenameAsync(scene, VlanName, "elsewhere");
             await scene.Product.WaitForStatusAsync(s => State(s, two.Name) == "down", "the renamed one down", Generous);
@@ -148,7 +144,7 @@ public sealed class OddLinksTests(ITestOutputHelper output)
 
                     """);
                 break;
-            case Oddity.Names:
+            case Oddity.NamesAndSmallMtu:
                 await RenameAsync(scene, "wan1", LongName);
                 await RenameAsync(scene, "wan2", VlanName);
                 string config = await File.ReadAllTextAsync(scene.Product.GatewayConfig);
