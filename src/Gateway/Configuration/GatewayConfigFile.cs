@@ -136,11 +136,11 @@ internal static class GatewayConfigFile
             reader.Report(reader.Has("users") ? "users" : "socks", "two users have the same name; rename one");
         }
 
-        string transparent = reader.Value("transparent", text => Values.OneOf(text, "true", "false", "tunnel")) ?? "false";
+        bool transparent = reader.FlagOr("transparent", "tunnel", out bool wholeIp) ?? false;
         var ingress = new IngressConfig
         {
-            Transparent = transparent != "false",
-            WholeIp = transparent == "tunnel",
+            Transparent = transparent,
+            WholeIp = wholeIp,
             Socks = socks,
             SocksUsers = users ?? [],
             Http = reader.Value("http", Values.EndPoint),

@@ -53,18 +53,26 @@ internal sealed class MapReader(string file, YamlMap map, string prefix, List<Se
         where T : struct =>
         Scalar(key) is { } text && Take(key, text, parse) is { Problem: null } parsed ? parsed.Value : null;
 
-    internal bool? Flag(string key)
+    internal bool? Flag(string key) => FlagOr(key, null, out _);
+
+    /// <summary>`true`, `false`, or one word beside them.</summary>
+    /// <param name="isWord">It is the word; the result is then true.</param>
+    internal bool? FlagOr(string key, string? word, out bool isWord)
     {
+        isWord = false;
         switch (Scalar(key))
         {
             case null:
                 return null;
+            case { Quoted: false } scalar when word is not null && scalar.Text == word:
+                isWord = true;
+                return true;
             case { Quoted: false, Text: "true" }:
                 return true;
             case { Quoted: false, Text: "false" }:
                 return false;
             case { } other:
-                ReportAt(other.Line, key, $"must be true or false, without quotes; it is {Shown(other.Text)}");
+                ReportAt(other.Line, key, $"must be true{(word is null ? "" : $", {word}")} or false, without quotes; it is {Shown(other.Text)}");
                 return null;
         }
     }
