@@ -24,6 +24,12 @@ internal static class StatusTable
             rows.Add(Lanes(trunk));
         }
 
+        if (status.Direct is { Active: true })
+        {
+            rows.Add(new Markup($"[yellow]direct[/]: {status.Direct.FlowsActive} flows go out over the links themselves, {status.Direct.FlowsTotal} so far"));
+        }
+
+        rows.AddRange(status.Links.SelectMany(Bounds).Select(text => new Markup(text.EscapeMarkup())));
         rows.AddRange(status.Warnings.Select(w => new Markup($"[yellow]warning[/] {w.Text.EscapeMarkup()} [grey]({w.Code.EscapeMarkup()})[/]")));
         return new Rows(rows);
     }
@@ -105,6 +111,32 @@ internal static class StatusTable
         }
 
         return table;
+    }
+
+    /// <summary>What bounds a link or makes it something else than what was asked for.</summary>
+    private static IEnumerable<string> Bounds(LinkStatus link)
+    {
+        if (link.HasRoleReason)
+        {
+            yield return $"{link.Name} is {link.Role}, not {link.ConfiguredRole}: {link.RoleReason}";
+        }
+
+        if (link.Quota is { } quota)
+        {
+            yield return $"{link.Name}: {Bytes(quota.UsedBytes)} of {Bytes(quota.LimitBytes)} used since {quota.Since}, {quota.Period}, then {quota.Then}";
+        }
+
+        if (link.HasCapDownMbps || link.HasCapUpMbps)
+        {
+            yield return $"{link.Name}: at most {(link.HasCapDownMbps ? Rate(link.CapDownMbps) : Unknown)} down, {(link.HasCapUpMbps ? Rate(link.CapUpMbps) : Unknown)} up";
+        }
+
+        if (link.Wifi is { } wifi)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{link.Name}: Wi-Fi {(wifi.HasSignalDbm ? $"{wifi.SignalDbm:0} dBm" : Unknown)}, {(wifi.HasRateDownMbps ? Rate(wifi.RateDownMbps) : Unknown)} down, {(wifi.HasRateUpMbps ? Rate(wifi.RateUpMbps) : Unknown)} up");
+        }
     }
 
     /// <summary>What each link's lane does at this moment.</summary>

@@ -16,7 +16,8 @@ internal static class DirectPolicy
     {
         foreach (var family in (ReadOnlySpan<AddressFamily>)[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6])
         {
-            if (links.Links.IsEmpty)
+            // A host without IPv6 takes no route of it; and where no WAN has it, nothing can leave by a wrong one.
+            if (links.Links.IsEmpty || (family == AddressFamily.InterNetworkV6 && links.Links.All(l => l.Address(family) is null)))
             {
                 continue;
             }
