@@ -69,6 +69,27 @@ public sealed class RoleDecisionTests
         new Fullness().Look([], 0).ShouldBeFalse();
     }
 
+    [Fact]
+    public void Lines_without_a_queue_are_tried_and_the_backups_stay_if_they_bring_more()
+    {
+        var helps = new Fullness();
+        int looks = 0;
+        while (!helps.Look([Load(2.4e6, 20)], 0))
+        {
+            (++looks).ShouldBeLessThan(12);
+        }
+
+        for (int i = 0; i < 30; i++)
+        {
+            helps.Look([Load(2.4e6, 20)], 1.2e6).ShouldBeTrue("more gets through");
+        }
+
+        // A server that gives no more than this: a trial now and then, ever more seldom.
+        var server = new Fullness();
+        int[] helped = [.. Enumerable.Range(0, 7200).Select(_ => server.Look([Load(server.IsFull ? 1.2e6 : 2.4e6, 20)], server.IsFull ? 1.2e6 : 0) ? 1 : 0)];
+        helped.Sum().ShouldBeInRange(5, 60);
+    }
+
     private static LineLoad Load(double down, double rtt, double? cap = null) => new("a", down, 0, rtt, cap, null);
 
     private static ScheduleRule Rule(string days, string from, string to, LinkRole role) =>
