@@ -23,7 +23,8 @@ public sealed class HostControllerTests
         string before = await home.PhotographAsync();
         await RunAsync(home, async controller =>
         {
-            await UntilAsync(() => States(controller) == "fibre Up, lte Up");
+            // Up from the start, and known to be a moment later.
+            await UntilAsync(() => States(controller) == "fibre Up, lte Up" && controller.Snapshot.Links.All(l => !l.Checking));
 
             controller.Snapshot.Links.ShouldAllBe(l => l.RttMs != null && l.LossRatio == 0 && l.Reason == null);
             await UntilEndpointsAsync(home, "10.1.0.2 dev wan1", "10.2.0.2 backup dev wan2");
