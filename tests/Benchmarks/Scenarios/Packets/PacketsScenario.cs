@@ -35,6 +35,7 @@ internal static class PacketsScenario
                 await lab.Internet.WaitForListenerAsync(5201);
                 double up = await TcpAsync(lab, seconds, reverse: false, cancellationToken);
                 double down = await TcpAsync(lab, seconds, reverse: true, cancellationToken);
+                progress($"{contestant.Name}: TCP {up:0} up, {down:0} down");
                 double packets = await SmallAsync(lab, seconds, cancellationToken);
                 figures.Add(new TunnelFigures(contestant.Name, up, down, packets, null));
             }
@@ -59,7 +60,11 @@ internal static class PacketsScenario
     private static async Task<double> SmallAsync(NetworkLab lab, int seconds, CancellationToken cancellationToken)
     {
         using JsonDocument report = await IperfAsync(lab, [.. Common(seconds), "-u", "-l", "64", "-b", "0", "--get-server-output"], cancellationToken);
-        JsonElement sum = report.RootElement.GetProperty("end").GetProperty("sum");
+        if (!report.RootElement.GetProperty("end").TryGetProperty("sum", out JsonElement sum) || !sum.TryGetProperty("lost_packets", out _))
+        {
+            throw new IOException(report.RootElement.TryGetProperty("error", out JsonElement error) ? $"iperf3: {error}" : "iperf3 told no sum");
+        }
+
         return (sum.GetProperty("packets").GetDouble() - sum.GetProperty("lost_packets").GetDouble()) / sum.GetProperty("seconds").GetDouble();
     }
 

@@ -45,7 +45,7 @@ internal abstract class RivalTunnel : ITunnelContestant
             """
             sysctl -qw net.ipv4.ip_forward=1
             ip route replace 192.168.77.0/24 dev rival0
-            nft 'table inet rival { chain post { type nat hook postrouting priority srcnat; ip saddr 192.168.77.0/24 masquerade; } }'
+            nft 'add table inet rival; add chain inet rival post { type nat hook postrouting priority srcnat; }; add rule inet rival post ip saddr 192.168.77.0/24 masquerade'
             """);
         for (int i = 0; i < 100; i++)
         {
