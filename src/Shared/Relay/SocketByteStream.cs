@@ -29,7 +29,8 @@ internal sealed class SocketByteStream : IByteStream, IOperationOwner
 
     public ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
     {
-        int sent = Aborted || cancellationToken.IsCancellationRequested ? 0 : SocketErrors.SendNow(Socket, buffer.Span);
+        // A flow one of whose sends had to wait is a large one, and is better off with .NET's own queue from then on.
+        int sent = _write is not null || Aborted || cancellationToken.IsCancellationRequested ? 0 : SocketErrors.SendNow(Socket, buffer.Span);
         if (sent == buffer.Length && sent > 0)
         {
             return ValueTask.CompletedTask;
