@@ -52,6 +52,8 @@ internal sealed partial class TrunkEngine
 
     internal long DuplicateBytes { get; private set; }
 
+    internal long BufferLimitBytes => _budget.Bytes;
+
     /// <summary>Second copies of streams of the redundant class; not in <see cref="ResentBytes"/>.</summary>
     internal long RedundantBytes { get; private set; }
 

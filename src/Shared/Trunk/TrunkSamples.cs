@@ -108,6 +108,9 @@ internal sealed record TrunkSample
     /// <summary>Payload sent more than once.</summary>
     internal long ResentBytes { get; init; }
 
+    /// <summary>What buffers of all sessions may hold at this moment, in each direction; follows the memory that is left.</summary>
+    internal long BufferLimitBytes { get; init; }
+
     /// <summary>Payload of redundant streams that went a second time, as they want it; apart from <see cref="ResentBytes"/>.</summary>
     internal long RedundantBytes { get; init; }
 

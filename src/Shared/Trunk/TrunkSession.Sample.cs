@@ -35,6 +35,7 @@ internal sealed partial class TrunkSession
                 ResentBytes = _engine.ResentBytes,
                 DuplicateBytes = _engine.DuplicateBytes,
                 RedundantBytes = _engine.RedundantBytes,
+                BufferLimitBytes = _engine.BufferLimitBytes,
                 RedundantStreamCount = redundant,
             };
         }

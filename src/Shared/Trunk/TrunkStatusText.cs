@@ -18,6 +18,7 @@ internal static class TrunkStatusText
             DuplicateBytes = Positive(sample.DuplicateBytes),
             RedundantStreams = (uint)sample.RedundantStreamCount,
             RedundantBytes = Positive(sample.RedundantBytes),
+            BufferLimitBytes = Positive(sample.BufferLimitBytes),
         };
         status.Lanes.AddRange(sample.Lanes.Select(Of));
         return status;

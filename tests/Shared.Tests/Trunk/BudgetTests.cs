@@ -28,6 +28,7 @@ public sealed class BudgetTests
         pair.GatewayBudget.Adapt(NearlyGone);
         await UntilAsync(() => reading.IsFaulted || (pair.VpsBudget.PromisedBytes <= pair.VpsBudget.Bytes && pair.GatewayBudget.SendBytes <= pair.GatewayBudget.Bytes));
         pair.VpsBudget.Bytes.ShouldBe(1 << 20);
+        TrunkStatusText.Of(pair.Vps.Sample(0)).BufferLimitBytes.ShouldBe(1UL << 20);
         long before = vps.Engine.ReadTo;
         await UntilAsync(() => reading.IsFaulted || vps.Engine.ReadTo > before + (4 << 20));
 
