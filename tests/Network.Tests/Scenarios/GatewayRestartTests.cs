@@ -134,7 +134,7 @@ public sealed class GatewayRestartTests(ITestOutputHelper output)
     {
         long began = Stopwatch.GetTimestamp();
         string now;
-        while ((now = await read()) != wanted && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(10))
+        while ((now = await read()) != wanted && Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(60))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(100));
         }

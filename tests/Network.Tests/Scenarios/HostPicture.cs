@@ -32,10 +32,10 @@ internal static partial class HostPicture
     /// <summary>
     /// The same, without what any two starts may have different: the port of the transparent listener, the numbers that the kernel gives endpoints,
     /// and buffer sizes, which follow the round trips measured (a busy machine's are longer). Endpoints and routes are listed in the order in
-    /// which they were made; it means nothing, so they are sorted.
+    /// which they were made; it means nothing, so they are sorted. Whether an endpoint is a backup follows how well its line does at that moment.
     /// </summary>
     internal static async Task<string> ReadComparableAsync(LabHost host) =>
-        SortedSections(BufferSize().Replace(EndpointId().Replace(TproxyPort().Replace(await ReadAsync(host), "$1PORT"), "id N"), "$1SIZE"));
+        SortedSections(BufferSize().Replace(BackupEndpoint().Replace(EndpointId().Replace(TproxyPort().Replace(await ReadAsync(host), "$1PORT"), "id N"), "$1"), "$1SIZE"));
 
     private static string SortedSections(string picture) => string.Join(
         "\n# ",
@@ -78,6 +78,9 @@ internal static partial class HostPicture
 
     [GeneratedRegex(@"(net\.ipv4\.tcp_[rw]mem = \d+\s+\d+\s+)\d+")]
     private static partial Regex BufferSize();
+
+    [GeneratedRegex(@"(\bid N [^\n]*) backup\b")]
+    private static partial Regex BackupEndpoint();
 
     [GeneratedRegex(@"\bid \d+")]
     private static partial Regex EndpointId();
