@@ -124,7 +124,7 @@ public sealed class CapsAndPortalsTests(ITestOutputHelper output)
         return (bytes() - before) * 8 / 1e6 / TimeProvider.System.GetElapsedTime(began).TotalSeconds;
     }
 
-    private static Task<string> QdiscsAsync(Scene scene) => scene.Lab.Gateway.ShellAsync("tc qdisc show; ip -o link show type ifb | cut -d: -f2");
+    private static Task<string> QdiscsAsync(Scene scene) => scene.Lab.Gateway.ShellAsync("tc qdisc show dev wan1; tc qdisc show dev wan2; ip -o link show type ifb | cut -d: -f2");
 
     private static JsonElement Link(JsonElement status, string name) =>
         status.GetProperty("links").EnumerateArray().First(l => l.GetProperty("name").GetString() == name);
