@@ -33,9 +33,11 @@ internal static class TunSetup
             });
         }
 
+        // Without a link-local address of its own: it would be another one with each start, and nobody asks for it.
         string mtu = Mtu.ToString(CultureInfo.InvariantCulture);
         string queue = QueuePackets.ToString(CultureInfo.InvariantCulture);
-        var up = await Tool.RunAsync("ip", ["link", "set", "dev", name, "mtu", mtu, "txqueuelen", queue, "up"], cancellationToken: cancellationToken);
+        string commands = $"link set dev {name} mtu {mtu} txqueuelen {queue} addrgenmode none\nlink set dev {name} up\n";
+        var up = await Tool.RunAsync("ip", ["-batch", "-"], commands, cancellationToken);
         if (!up.Succeeded)
         {
             device.Dispose();
