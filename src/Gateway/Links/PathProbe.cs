@@ -321,7 +321,7 @@ internal sealed class PathProbe
         try
         {
             // Also so that a failure at once does not come back into the caller.
-            await Task.Delay(after, _time, both.Token).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            await Task.Delay(after, _time, both.Token).ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
             if (_answered >= number)
             {
                 return;
