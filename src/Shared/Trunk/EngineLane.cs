@@ -51,6 +51,9 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
     /// <summary>The frames before this one (by <see cref="SentCount"/>'s numbers) need no rescue any more.</summary>
     internal long SettledCount { get; set; }
 
+    /// <summary>Up to here what it had under way went to others when it stalled.</summary>
+    internal long GivenUpCount { get; set; }
+
     /// <summary>When an acknowledgement last told something new, or something was sent with nothing under way.</summary>
     internal long ProgressAtUs { get; set; }
 

@@ -105,6 +105,12 @@ internal sealed partial class TrunkEngine
     {
         if (lane.StalledSinceUs is not null)
         {
+            // What it was given since, while no lane was well, waits for its timers no longer than until one is.
+            if (!_noneWell && lane.GivenUpCount != lane.SentCount)
+            {
+                GiveUp(lane, nowUs);
+            }
+
             return;
         }
 
@@ -149,6 +155,12 @@ internal sealed partial class TrunkEngine
         AcknowledgeAgain();
         _events.LaneStalled(lane, true);
         Rank(nowUs);
+        GiveUp(lane, nowUs);
+    }
+
+    private void GiveUp(EngineLane lane, long nowUs)
+    {
+        lane.GivenUpCount = lane.SentCount;
         SendElsewhere(lane, nowUs);
         MoveUrgent(lane, nowUs);
         WakeAll();
