@@ -76,12 +76,13 @@ internal sealed class ControlService(
         }
         finally
         {
-            gateway.LeaveControl(session);
+            // First the key: whoever sees that the session has ended finds it gone.
             if (plain is not null)
             {
                 plainSessions.Remove(plain);
             }
 
+            gateway.LeaveControl(session);
             logger.GatewayDisconnected(gateway.Name, reason);
         }
     }
