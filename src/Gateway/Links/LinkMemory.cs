@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Aggregator.Settings;
 
@@ -28,32 +27,11 @@ internal sealed record LinkMemory
     internal ImmutableSortedDictionary<string, string> Gateways { get; init; } = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
 
     /// <summary>An unreadable file is an empty memory: nothing in it is beyond finding out again.</summary>
-    internal static LinkMemory Load(string stateDirectory, out string? problem)
-    {
-        string path = Path.Combine(stateDirectory, FileName);
-        problem = null;
-        try
-        {
-            using var file = File.OpenRead(path);
-            return JsonSerializer.Deserialize(file, LinkMemoryJson.Default.LinkMemory) ?? Empty;
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return Empty;
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
-        {
-            problem = $"{path}: {e.Message}";
-            return Empty;
-        }
-    }
+    internal static LinkMemory Load(string stateDirectory, out string? problem) =>
+        StateJson.Load(stateDirectory, FileName, LinkMemoryJson.Default.LinkMemory, Empty, out problem);
 
     /// <exception cref="StateException">It could not be written.</exception>
-    internal void Save(string stateDirectory)
-    {
-        StateDirectory.Ensure(stateDirectory);
-        AtomicFile.Write(Path.Combine(stateDirectory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, LinkMemoryJson.Default.LinkMemory));
-    }
+    internal void Save(string stateDirectory) => StateJson.Save(stateDirectory, FileName, LinkMemoryJson.Default.LinkMemory, this);
 
     /// <summary>By value: the dictionaries' own equality is by reference.</summary>
     internal bool SameAs(LinkMemory other) =>

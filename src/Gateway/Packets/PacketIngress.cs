@@ -118,13 +118,7 @@ internal sealed class PacketIngress : IDisposable
 
         if (_session?.SampleDatagrams() is { } sample)
         {
-            status.Dropped = (ulong)sample.Dropped;
-            status.Waiting = (ulong)sample.Waiting;
-            status.Doubled = (ulong)sample.Copies;
-            status.HeldForOrder = (ulong)sample.Received.Held;
-            status.Missing = (ulong)sample.Received.Missing;
-            status.Late = (ulong)sample.Received.Late;
-            status.Duplicates = (ulong)sample.Received.Duplicates;
+            sample.Tell(status);
         }
 
         return status;

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Aggregator.Settings;
 
@@ -15,32 +14,11 @@ internal sealed record LimitsMemory
         ImmutableSortedDictionary.Create<string, ImmutableSortedDictionary<string, string>>(StringComparer.Ordinal);
 
     /// <summary>An unreadable file is an empty memory, and a problem to be told: the configuration then holds.</summary>
-    internal static LimitsMemory Load(string stateDirectory, out string? problem)
-    {
-        string path = Path.Combine(stateDirectory, FileName);
-        problem = null;
-        try
-        {
-            using var file = File.OpenRead(path);
-            return JsonSerializer.Deserialize(file, LimitsMemoryJson.Default.LimitsMemory) ?? new LimitsMemory();
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return new LimitsMemory();
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
-        {
-            problem = $"{path}: {e.Message}";
-            return new LimitsMemory();
-        }
-    }
+    internal static LimitsMemory Load(string stateDirectory, out string? problem) =>
+        StateJson.Load(stateDirectory, FileName, LimitsMemoryJson.Default.LimitsMemory, new LimitsMemory(), out problem);
 
     /// <exception cref="StateException">It could not be written.</exception>
-    internal void Save(string stateDirectory)
-    {
-        StateDirectory.Ensure(stateDirectory);
-        AtomicFile.Write(Path.Combine(stateDirectory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, LimitsMemoryJson.Default.LimitsMemory));
-    }
+    internal void Save(string stateDirectory) => StateJson.Save(stateDirectory, FileName, LimitsMemoryJson.Default.LimitsMemory, this);
 }
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Aggregator.Gateway.Links;
 using Aggregator.Settings;
@@ -48,32 +47,11 @@ internal sealed record UsageMemory
     internal ImmutableSortedDictionary<string, Usage> Links { get; init; } = ImmutableSortedDictionary.Create<string, Usage>(StringComparer.Ordinal);
 
     /// <summary>What cannot be read is begun anew, and told: a damaged file must not cut a link off.</summary>
-    internal static UsageMemory Load(string stateDirectory, out string? problem)
-    {
-        string path = Path.Combine(stateDirectory, FileName);
-        problem = null;
-        try
-        {
-            using var file = File.OpenRead(path);
-            return JsonSerializer.Deserialize(file, UsageJson.Default.UsageMemory) ?? new UsageMemory();
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return new UsageMemory();
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
-        {
-            problem = $"{path}: {e.Message}";
-            return new UsageMemory();
-        }
-    }
+    internal static UsageMemory Load(string stateDirectory, out string? problem) =>
+        StateJson.Load(stateDirectory, FileName, UsageJson.Default.UsageMemory, new UsageMemory(), out problem);
 
     /// <exception cref="StateException">It could not be written.</exception>
-    internal void Save(string stateDirectory)
-    {
-        StateDirectory.Ensure(stateDirectory);
-        AtomicFile.Write(Path.Combine(stateDirectory, FileName), JsonSerializer.SerializeToUtf8Bytes(this, UsageJson.Default.UsageMemory));
-    }
+    internal void Save(string stateDirectory) => StateJson.Save(stateDirectory, FileName, UsageJson.Default.UsageMemory, this);
 }
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

@@ -17,8 +17,17 @@ internal sealed class MemoryGuard(
     /// </summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>While memory is short: in half a second a burst of connections takes half of what is left between short and critical.</summary>
+    private static readonly TimeSpan ShortInterval = TimeSpan.FromMilliseconds(125);
+
     /// <summary>A full collection of a small heap takes tens of milliseconds; it is not to be had all the time.</summary>
     private static readonly TimeSpan BetweenReturns = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// While flows are refused, which costs users more than the collections do: what ended flows left is the heap's until it is returned,
+    /// and new ones were refused for 15 s after all others had gone.
+    /// </summary>
+    private static readonly TimeSpan BetweenCriticalReturns = TimeSpan.FromSeconds(2);
 
     private readonly MemoryPolicy _policy = new();
     private long? _returnedAt;
@@ -31,7 +40,7 @@ internal sealed class MemoryGuard(
         {
             while (true)
             {
-                await Task.Delay(Interval, time, stoppingToken);
+                await Task.Delay(_policy.Last.State == MemoryState.Ample ? Interval : ShortInterval, time, stoppingToken);
                 long now = time.GetTimestamp();
                 Look(time.GetElapsedTime(last, now));
                 last = now;
@@ -63,7 +72,8 @@ internal sealed class MemoryGuard(
         }
 
         // Also while it stays short: what closed connections gave back is ours until it is returned, and would keep us refusing for good.
-        if (now.State != MemoryState.Ample && (_returnedAt is not { } at || time.GetElapsedTime(at) >= BetweenReturns))
+        var between = now.State == MemoryState.Critical ? BetweenCriticalReturns : BetweenReturns;
+        if (now.State != MemoryState.Ample && (_returnedAt is not { } at || time.GetElapsedTime(at) >= between))
         {
             _returnedAt = time.GetTimestamp();
             ProcessMemory.ReturnUnused();

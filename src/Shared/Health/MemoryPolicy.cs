@@ -27,13 +27,14 @@ internal sealed class MemoryPolicy
     private const double ShortPart = 0.15, CriticalPart = 0.06;
 
     /// <summary>
-    /// The same in bytes, at least and at most: below the first a burst of handshakes (60 KB each) ends in the kernel's killer, and on large
-    /// hosts a part would be gigabytes.
+    /// The same in bytes, at least and at most: a burst of handshakes was seen to take 18 MB a second, what is under way when the mark is noticed
+    /// another 6 MB, and the collection that gives memory back needs some first; with 16 MB left the kernel's killer was met. On large hosts
+    /// a part would be gigabytes.
     /// </summary>
-    private const long LeastShort = 32L << 20, MostShort = 256L << 20, LeastCritical = 16L << 20, MostCritical = 64L << 20;
+    private const long LeastShort = 48L << 20, MostShort = 256L << 20, LeastCritical = 32L << 20, MostCritical = 64L << 20;
 
     /// <summary>Left again only when this much more than the mark is available.</summary>
-    private const double Leave = 1.35;
+    private const double Leave = 1.25;
 
     /// <summary>Percent of ten seconds in which programs waited for memory: the kernel reclaims all the time.</summary>
     private const double HighPressure = 20;

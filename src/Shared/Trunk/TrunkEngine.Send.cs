@@ -11,11 +11,6 @@ internal sealed partial class TrunkEngine
     /// <summary>Lanes are ranked anew at most so often; their queues change within milliseconds.</summary>
     private const long RankAgainUs = 500;
 
-    /// <summary>Acknowledgements on the quickest lane, unless so many bytes came in between; the second lane repeats them less often.</summary>
-    private const long AckEveryUs = 1_000;
-    private const long AckEveryBytes = 256 * 1024;
-    private const long AckSecondEveryUs = 5_000;
-
     /// <summary>A lane with work but no room asks again when half of what it may have waiting is sent, within these bounds.</summary>
     private const long MinWaitUs = 500;
     private const long MaxWaitUs = 20_000;
@@ -23,39 +18,11 @@ internal sealed partial class TrunkEngine
     /// <summary>A lane that left everything to quicker ones.</summary>
     private const long DeclinedWaitUs = 1_500;
 
-    /// <summary>What a stream sends before it counts as bulk, and what it gets back a second: pages and commands, not downloads.</summary>
-    private const double QuickBytes = 64 * 1024;
-
     /// <summary>Small flows may exceed a lane's feed limit by this much, so that bulk does not hold them up.</summary>
     private const long QuickExtraBytes = 64 * 1024;
 
     /// <summary>Of data in a lane's own queue: a copy that the redundant class wants, not one that had to be.</summary>
     private const byte SecondCopy = 1;
-
-    private readonly List<EngineStream> _quick = [];
-    private readonly List<EngineStream> _bulk = [];
-    private int _nextBulk;
-    private int _nextQuick;
-
-    private long _ackVersion;
-    private long _ackBytes;
-    private long _firstAckVersion;
-    private long _firstAckAtUs;
-    private long _secondAckVersion;
-    private long _secondAckAtUs;
-
-    /// <summary>The peer's counts that we know are old once they are told: one more acknowledgement each.</summary>
-    private bool IsFirstAckDue(long nowUs) =>
-        _firstAckVersion != _ackVersion && (nowUs - _firstAckAtUs >= AckEveryUs || _ackBytes >= AckEveryBytes);
-
-    private bool IsSecondAckDue(long nowUs) => _secondAckVersion != _ackVersion && nowUs - _secondAckAtUs >= AckSecondEveryUs;
-
-    /// <summary>What was told may have been told to a lane that is dead: it is told again, by others.</summary>
-    private void AcknowledgeAgain()
-    {
-        _firstAckVersion = -1;
-        _secondAckVersion = -1;
-    }
 
     /// <summary>Builds what the lane should write next. Written or not, it counts as sent: a lane that cannot write has to be removed.</summary>
     /// <returns>The bytes put into <paramref name="buffer"/>; 0: nothing now, <see cref="ITrunkEvents.LaneHasWork"/> will tell.</returns>
@@ -99,69 +66,6 @@ internal sealed partial class TrunkEngine
 
         lane.Estimate.Written(used);
         lane.FilledAtUs = used > 0 ? nowUs : 0;
-        return used;
-    }
-
-    private int FillAck(EngineLane lane, Span<byte> buffer, long nowUs)
-    {
-        bool first = lane == _best && IsFirstAckDue(nowUs);
-        bool second = lane == _second && IsSecondAckDue(nowUs);
-        if (!first && !second)
-        {
-            return 0;
-        }
-
-        int length = 0;
-        foreach (var other in _lanes)
-        {
-            if (other.ReceivedCount > 0 && length < TrunkFrame.MaxAckEntries * TrunkFrame.AckEntryBytes)
-            {
-                var entry = buffer.Slice(TrunkFrame.HeaderBytes + length, TrunkFrame.AckEntryBytes);
-                System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(entry, other.Id);
-                System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(entry[4..], other.ReceivedCount);
-                length += TrunkFrame.AckEntryBytes;
-            }
-        }
-
-        if (first)
-        {
-            _firstAckVersion = _ackVersion;
-            _firstAckAtUs = nowUs;
-            _ackBytes = 0;
-        }
-
-        if (second)
-        {
-            _secondAckVersion = _ackVersion;
-            _secondAckAtUs = nowUs;
-        }
-
-        if (length == 0)
-        {
-            return 0;
-        }
-
-        new TrunkFrame(TrunkFrameType.Ack, 0, length, 0, 0).Write(buffer);
-        return TrunkFrame.HeaderBytes + length;
-    }
-
-    private static int FillPings(EngineLane lane, Span<byte> buffer)
-    {
-        int used = 0;
-        if (lane.PingToAnswer is { } nonce)
-        {
-            lane.PingToAnswer = null;
-            new TrunkFrame(TrunkFrameType.Pong, 0, 0, 0, (long)nonce).Write(buffer);
-            used += TrunkFrame.HeaderBytes;
-        }
-
-        if (lane.PingDue)
-        {
-            lane.PingDue = false;
-            new TrunkFrame(TrunkFrameType.Ping, 0, 0, 0, lane.PingSentAtUs).Write(buffer[used..]);
-            used += TrunkFrame.HeaderBytes;
-        }
-
         return used;
     }
 
@@ -415,47 +319,5 @@ internal sealed partial class TrunkEngine
         lane.SentCount++;
         lane.OutstandingBytes += length;
         _isActive = true;
-    }
-
-    /// <summary>Moves a stream between the small and the large ones as it goes, and out when nothing waits.</summary>
-    private void Account(EngineStream stream, long bytes, long nowUs)
-    {
-        Refill(stream, nowUs);
-        bool wasQuick = stream.QuickTokens > 0;
-        stream.QuickTokens -= bytes;
-        bool isQuick = stream.QuickTokens > 0 || stream.FlowClass == FlowClass.Redundant;
-        if (stream.Waiting.IsEmpty)
-        {
-            Unqueue(stream);
-        }
-        else if (wasQuick && !isQuick && _quick.Remove(stream))
-        {
-            _bulk.Add(stream);
-        }
-    }
-
-    private static void Refill(EngineStream stream, long nowUs)
-    {
-        stream.QuickTokens = Math.Min(QuickBytes, stream.QuickTokens + (QuickBytes * (nowUs - stream.QuickTokensAtUs) / 1e6));
-        stream.QuickTokensAtUs = nowUs;
-    }
-
-    private void Enqueue(EngineStream stream, long nowUs)
-    {
-        if (!stream.IsInSendQueue && !stream.Waiting.IsEmpty)
-        {
-            Refill(stream, nowUs);
-            stream.IsInSendQueue = true;
-            (stream.QuickTokens > 0 || stream.FlowClass == FlowClass.Redundant ? _quick : _bulk).Add(stream);
-        }
-    }
-
-    private void Unqueue(EngineStream stream)
-    {
-        if (stream.IsInSendQueue)
-        {
-            stream.IsInSendQueue = false;
-            _ = _quick.Remove(stream) || _bulk.Remove(stream);
-        }
     }
 }

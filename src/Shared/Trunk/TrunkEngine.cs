@@ -11,7 +11,7 @@ namespace Aggregator.Trunk;
 /// scheduler's rule, the frame that it can have there in time → the frame is noted in the lane's list → the peer acknowledges the count of
 /// frames that came on that lane → the bytes are dropped. Lanes keep their order, so a count says it all.
 /// In: <see cref="Received"/> takes a lane's bytes apart, puts data into its stream by offset, and counts.
-/// Files: this one has the lanes, Send, Receive, Streams and Watch (stalls, resending, guard) the rest.
+/// Files: this one has the lanes; Send, Queues, Acks, Receive, Calls, Streams, Datagrams, Watch (stalls, resending) and Guard the rest.
 /// </summary>
 internal sealed partial class TrunkEngine
 {

@@ -1,3 +1,4 @@
+using Aggregator.Protocol.V1;
 using Aggregator.Packets;
 
 namespace Aggregator.Trunk;
@@ -48,4 +49,17 @@ internal sealed partial class TrunkSession : IPacketPath
 /// <param name="Sent">Packets and super-packets.</param>
 /// <param name="Copies">Real-time packets that went twice.</param>
 /// <param name="Dropped">Too old, or too many.</param>
-internal readonly record struct DatagramSample(long Sent, long SentBytes, long Copies, long Dropped, int Waiting, DatagramReceiverCounts Received);
+internal readonly record struct DatagramSample(long Sent, long SentBytes, long Copies, long Dropped, int Waiting, DatagramReceiverCounts Received)
+{
+    /// <summary>In the words of `status --json`; the same at both ends.</summary>
+    internal void Tell(PacketStatus status)
+    {
+        status.Dropped = (ulong)Dropped;
+        status.Waiting = (ulong)Waiting;
+        status.Doubled = (ulong)Copies;
+        status.HeldForOrder = (ulong)Received.Held;
+        status.Missing = (ulong)Received.Missing;
+        status.Late = (ulong)Received.Late;
+        status.Duplicates = (ulong)Received.Duplicates;
+    }
+}

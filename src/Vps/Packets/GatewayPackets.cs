@@ -67,13 +67,7 @@ internal sealed class GatewayPackets(int number, TunPort port, GatewayFilter fil
         if (Path is TrunkSession session)
         {
             var sample = session.SampleDatagrams();
-            status.Dropped = (ulong)sample.Dropped;
-            status.Waiting = (ulong)sample.Waiting;
-            status.Doubled = (ulong)sample.Copies;
-            status.HeldForOrder = (ulong)sample.Received.Held;
-            status.Missing = (ulong)sample.Received.Missing;
-            status.Late = (ulong)sample.Received.Late;
-            status.Duplicates = (ulong)sample.Received.Duplicates;
+            sample.Tell(status);
         }
 
         return status;

@@ -1,3 +1,4 @@
+using Aggregator.Lab.Faults;
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Diagnostics;
@@ -67,7 +68,7 @@ internal sealed class SoakClient(IPEndPoint target, IPEndPoint? socks, int seed)
         for (int sent = 0; sent < bytes;)
         {
             int now = Math.Min(buffer.Length, bytes - sent);
-            Fill(buffer.AsSpan(0, now), stream, sent);
+            PatternBytes.Fill(buffer.AsSpan(0, now), stream, sent);
             for (int part = 0; part < now;)
             {
                 part += await socket.SendAsync(buffer.AsMemory(part, now - part), cancellationToken);
@@ -98,30 +99,12 @@ internal sealed class SoakClient(IPEndPoint target, IPEndPoint? socks, int seed)
                 return got == bytes ? true : throw new EndOfStreamException("ended before its time");
             }
 
-            Fill(expected.AsSpan(0, read), stream, got);
+            PatternBytes.Fill(expected.AsSpan(0, read), stream, got);
             got += read;
             if (got > bytes || !expected.AsSpan(0, read).SequenceEqual(buffer.AsSpan(0, read)))
             {
                 return false;
             }
-        }
-    }
-
-    /// <summary>The bytes of a stream from a place on: every eight are a hash of where they stand (splitmix64).</summary>
-    private static void Fill(Span<byte> buffer, ulong stream, long from)
-    {
-        Span<byte> word = stackalloc byte[8];
-        for (int i = 0; i < buffer.Length;)
-        {
-            long at = from + i;
-            ulong x = (stream << 40) + (ulong)(at / 8) + 0x9e3779b97f4a7c15;
-            x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-            x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-            BinaryPrimitives.WriteUInt64LittleEndian(word, x ^ (x >> 31));
-            int offset = (int)(at % 8);
-            int count = Math.Min(8 - offset, buffer.Length - i);
-            word.Slice(offset, count).CopyTo(buffer[i..]);
-            i += count;
         }
     }
 }

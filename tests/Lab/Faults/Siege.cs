@@ -260,7 +260,7 @@ internal sealed class Siege : IAsyncDisposable
                         continue;
                     }
 
-                    Fill(buffer, _stream, _sent);
+                    PatternBytes.Fill(buffer, _stream, _sent);
                     for (int part = 0; part < buffer.Length;)
                     {
                         int now = await Socket.SendAsync(buffer.AsMemory(part), SocketFlags.None);
@@ -302,7 +302,7 @@ internal sealed class Siege : IAsyncDisposable
                         return;
                     }
 
-                    Fill(expected.AsSpan(0, read), _stream, _got);
+                    PatternBytes.Fill(expected.AsSpan(0, read), _stream, _got);
                     if (!expected.AsSpan(0, read).SequenceEqual(buffer.AsSpan(0, read)))
                     {
                         _error = "WRONG BYTES came back";
@@ -332,24 +332,6 @@ internal sealed class Siege : IAsyncDisposable
                 {
                     _room.Release();
                 }
-            }
-        }
-
-        /// <summary>Every eight are a hash of where they stand (splitmix64).</summary>
-        private static void Fill(Span<byte> buffer, ulong stream, long from)
-        {
-            Span<byte> word = stackalloc byte[8];
-            for (int i = 0; i < buffer.Length;)
-            {
-                long at = from + i;
-                ulong x = (stream << 40) + (ulong)(at / 8) + 0x9e3779b97f4a7c15;
-                x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-                x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-                BitConverter.TryWriteBytes(word, x ^ (x >> 31));
-                int offset = (int)(at % 8);
-                int count = Math.Min(8 - offset, buffer.Length - i);
-                word.Slice(offset, count).CopyTo(buffer[i..]);
-                i += count;
             }
         }
     }

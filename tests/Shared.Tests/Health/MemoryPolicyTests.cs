@@ -16,12 +16,12 @@ public sealed class MemoryPolicyTests
     {
         var policy = new MemoryPolicy();
         Next(policy, 100).ShouldBe(new MemoryDecision(MemoryState.Ample, 1));
-        Next(policy, 37).ShouldBe(new MemoryDecision(MemoryState.Short, 0.5));
-        Next(policy, 37).Share.ShouldBe(0.25);
-        Next(policy, 45).State.ShouldBe(MemoryState.Short, "not left before a third more than the mark is there");
-        Next(policy, 15).ShouldBe(new MemoryDecision(MemoryState.Critical, MemoryPolicy.LeastShare));
-        Next(policy, 20).State.ShouldBe(MemoryState.Critical);
-        Next(policy, 25).State.ShouldBe(MemoryState.Short);
+        Next(policy, 47).ShouldBe(new MemoryDecision(MemoryState.Short, 0.5));
+        Next(policy, 47).Share.ShouldBe(0.25);
+        Next(policy, 58).State.ShouldBe(MemoryState.Short, "not left before a quarter more than the mark is there");
+        Next(policy, 31).ShouldBe(new MemoryDecision(MemoryState.Critical, MemoryPolicy.LeastShare));
+        Next(policy, 39).State.ShouldBe(MemoryState.Critical);
+        Next(policy, 41).State.ShouldBe(MemoryState.Short);
         Next(policy, 200).ShouldBe(new MemoryDecision(MemoryState.Ample, MemoryPolicy.LeastShare));
         for (int i = 0; i < 18; i++)
         {
