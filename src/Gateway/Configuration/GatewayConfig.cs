@@ -21,11 +21,7 @@ internal sealed record GatewayConfig
     internal const string MptcpCarrier = "mptcp";
 
     /// <summary>As written: <see cref="TrunkCarrier"/> or <see cref="MptcpCarrier"/>.</summary>
-    /// <remarks>
-    /// The trunk becomes the default when it holds what it promises on every set of lines: on two lines of 100 and 50 Mbit/s two
-    /// downloads of three still ran at 0.7 of what kernel MPTCP gives.
-    /// </remarks>
-    internal string Carrier { get; init; } = MptcpCarrier;
+    internal string Carrier { get; init; } = TrunkCarrier;
 
     /// <summary>`tls` (default) or `none`: data connections authenticated but not encrypted, where the VPS allows it too.</summary>
     internal bool Encrypt { get; init; } = true;

@@ -8,9 +8,9 @@ internal sealed class EarliestCompletionScheduler : IFrameScheduler
 {
     /// <summary>
     /// Unsent bytes in the kernel, as time: below 4 ms a lane ran dry between two looks at it (they are 1 ms apart, more on a busy machine);
-    /// above 10 ms it was too much that could not be rescheduled.
+    /// 8 ms brought no more rate, and a small request, which waits behind it in both directions, was 6 ms slower at the 95th percentile.
     /// </summary>
-    private const double FeedSeconds = 0.008;
+    private const double FeedSeconds = 0.005;
 
     /// <summary>The same for lanes of gigabits: what one write holds, twice.</summary>
     private const long MinFeedBytes = 6 * 1024;

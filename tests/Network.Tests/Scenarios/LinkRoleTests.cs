@@ -79,7 +79,7 @@ public sealed class LinkRoleTests(ITestOutputHelper output)
         node.GetProperty("address").GetString().ShouldBe($"{LabAddresses.Vps}:7443");
         node.GetProperty("state").GetString().ShouldBe("connected");
         node.GetProperty("version").GetString().ShouldNotBeNullOrEmpty();
-        status.GetProperty("carrier").GetString().ShouldBe("mptcp");
+        status.GetProperty("carrier").GetString().ShouldBe("trunk");
         status.GetProperty("flows").GetProperty("active").GetInt64().ShouldBe(0);
         status.GetProperty("flows").GetProperty("total").GetInt64().ShouldBe(1);
         status.GetProperty("warnings").ValueKind.ShouldBe(JsonValueKind.Array);
