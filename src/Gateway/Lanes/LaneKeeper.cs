@@ -169,9 +169,9 @@ internal sealed class LaneKeeper : IAsyncDisposable
                 live.Lane.SetRole(role);
             }
 
-            if (wan is { IsUsable: true } && NeedsCompany(live) && await TryDialAsync(PatienceWith(wan), stopping) is { } fresh)
+            if (wan is { IsUsable: true } && NeedsCompany(live) is { } need && await TryDialAsync(PatienceWith(wan), stopping) is { } fresh)
             {
-                _logger.LaneReplaced(_name, live.Lane.Id, fresh.Lane.Id);
+                _logger.LaneReplaced(_name, live.Lane.Id, fresh.Lane.Id, need);
                 live.Lane.Close();
                 Take(fresh);
                 live = fresh;
@@ -200,11 +200,14 @@ internal sealed class LaneKeeper : IAsyncDisposable
         return why.Length == 0;
     }
 
-    /// <summary>Its own path does not answer: a fresh connection is through at once when the link is back.</summary>
-    private bool NeedsCompany(LiveLane live)
+    /// <summary>Its own path does not answer: a fresh connection is through at once when the link is back. Null: all is well.</summary>
+    private string? NeedsCompany(LiveLane live)
     {
         live.Look.TryRead(out _);
-        return live.Look.HasLostOwnPath || live.Look.IsElsewhere || live.Lane.StalledFor >= _limits.SilenceToReplace;
+        return live.Look.HasLostOwnPath ? "its subflow over this link is closed"
+            : live.Look.IsElsewhere ? "the kernel sends its bytes over other links"
+            : live.Lane.StalledFor is { } silent && silent >= _limits.SilenceToReplace ? FormattableString.Invariant($"nothing was heard of it for {silent.TotalMilliseconds:0} ms")
+            : null;
     }
 
     /// <summary>

@@ -23,8 +23,8 @@ internal static partial class LanesLog
     [LoggerMessage(EventId = 2255, Level = LogLevel.Information, Message = "Lane {Id} over {Wan} ended: {Reason} {Detail}")]
     internal static partial void LaneEnded(this ILogger logger, string wan, uint id, string reason, string detail);
 
-    [LoggerMessage(EventId = 2256, Level = LogLevel.Information, Message = "Lane {Id} over {Wan} was silent; {Fresh} takes its place")]
-    internal static partial void LaneReplaced(this ILogger logger, string wan, uint id, uint fresh);
+    [LoggerMessage(EventId = 2256, Level = LogLevel.Information, Message = "Lane {Fresh} takes the place of lane {Id} over {Wan}: {Why}")]
+    internal static partial void LaneReplaced(this ILogger logger, string wan, uint id, uint fresh, string why);
 
     [LoggerMessage(EventId = 2257, Level = LogLevel.Warning, Message = "No lane over {Wan}: {Reason}")]
     internal static partial void LaneFailed(this ILogger logger, string wan, string reason);

@@ -63,6 +63,9 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
     /// <summary>Counted frames that came since the lane exists.</summary>
     internal long ReceivedCount { get; set; }
 
+    /// <summary>When anything last came on it.</summary>
+    internal long ReceivedAtUs { get; set; }
+
     internal long OutstandingBytes { get; set; }
 
     internal ulong? PingToAnswer { get; set; }

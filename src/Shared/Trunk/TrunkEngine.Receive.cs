@@ -25,6 +25,7 @@ internal sealed partial class TrunkEngine : IFrameSink
 
         _receiving = lane;
         _nowUs = nowUs;
+        lane.ReceivedAtUs = nowUs;
         lane.Parser.Parse(bytes, this);
         _isActive = true;
         if (_best is { } best && IsFirstAckDue(nowUs))

@@ -114,41 +114,9 @@ internal sealed partial class TrunkEngine
             return;
         }
 
-        bool pingLost = lane.Sent.Count == 0 && lane.PingUnansweredSinceUs != 0
-            && nowUs - Math.Max(lane.PingUnansweredSinceUs, _resumedAtUs) > Math.Max(StallAfterUs(lane), QuietAfterUs(lane));
-        if (!pingLost)
+        if (lane.Sent.Count == 0 ? !IsPingLost(lane, nowUs) : !IsSilent(lane, nowUs))
         {
-            if (lane.Sent.Count == 0)
-            {
-                return;
-            }
-
-            ref var oldest = ref lane.Sent[0];
-            long since = Math.Max(Math.Max(lane.ProgressAtUs, oldest.SentAtUs + (long)oldest.QueueUs), _resumedAtUs);
-            if (nowUs - since <= StallAfterUs(lane))
-            {
-                return;
-            }
-
-            if (lane.Estimate.HeardAtUs is { } heard)
-            {
-                long age = nowUs - lane.Estimate.ReadAtUs;
-                if (age > FreshUs)
-                {
-                    // Nobody has asked the kernel for a while: first that.
-                    _events.LaneHasWork(lane);
-                    if (age < MaxAgeUs)
-                    {
-                        return;
-                    }
-                }
-
-                // The peer's TCP answers: losses are being repaired. Only if that takes very long is the way in our direction dead.
-                if (nowUs - heard <= StallAfterUs(lane) && nowUs - since <= HalfDeadFactor * StallAfterUs(lane))
-                {
-                    return;
-                }
-            }
+            return;
         }
 
         lane.StalledSinceUs = nowUs;
@@ -156,6 +124,68 @@ internal sealed partial class TrunkEngine
         _events.LaneStalled(lane, true);
         Rank(nowUs);
         GiveUp(lane, nowUs);
+    }
+
+    /// <summary>Nothing is under way but a ping. Its answer waits at the peer behind all that the peer sends on the lane, and that behind what TCP repairs.</summary>
+    private bool IsPingLost(EngineLane lane, long nowUs)
+    {
+        if (lane.PingUnansweredSinceUs == 0)
+        {
+            return false;
+        }
+
+        long patience = Math.Max(StallAfterUs(lane), QuietAfterUs(lane));
+        long since = Math.Max(Math.Max(lane.PingUnansweredSinceUs, lane.ReceivedAtUs), _resumedAtUs);
+        if (nowUs - since <= patience)
+        {
+            return false;
+        }
+
+        if (lane.Estimate.HeardAtUs is null)
+        {
+            return true;
+        }
+
+        if (MustAskKernel(lane, nowUs))
+        {
+            return false;
+        }
+
+        // The peer's TCP has the ping: the way there is well.
+        bool arrived = lane.Estimate.Reading is { InFlightBytes: 0, UnsentBytes: 0 };
+        return !arrived || nowUs - since > HalfDeadFactor * patience;
+    }
+
+    /// <summary>What is under way is not acknowledged, neither by the peer's trunk nor by its TCP.</summary>
+    private bool IsSilent(EngineLane lane, long nowUs)
+    {
+        ref var oldest = ref lane.Sent[0];
+        long patience = StallAfterUs(lane);
+        long since = Math.Max(Math.Max(lane.ProgressAtUs, oldest.SentAtUs + (long)oldest.QueueUs), _resumedAtUs);
+        if (nowUs - since <= patience)
+        {
+            return false;
+        }
+
+        if (lane.Estimate.HeardAtUs is not { } heard)
+        {
+            return true;
+        }
+
+        // The peer's TCP answers: losses are being repaired. Only if that takes very long is the way in our direction dead.
+        return !MustAskKernel(lane, nowUs) && (nowUs - heard > patience || nowUs - since > HalfDeadFactor * patience);
+    }
+
+    /// <summary>Nobody has asked the kernel for a while: first that.</summary>
+    private bool MustAskKernel(EngineLane lane, long nowUs)
+    {
+        long age = nowUs - lane.Estimate.ReadAtUs;
+        if (age > FreshUs)
+        {
+            _events.LaneHasWork(lane);
+        }
+
+        return age is > FreshUs and < MaxAgeUs;
     }
 
     private void GiveUp(EngineLane lane, long nowUs)
