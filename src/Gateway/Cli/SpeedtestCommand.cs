@@ -61,7 +61,8 @@ internal static class SpeedtestCommand
             }
 
             SpeedResult result = Terminal.IsInteractive ? await ShowAsync(client, request, output, cancel) : await RunAsync(client, request, _ => { }, cancel);
-            Screens.On(output).Write(SpeedtestTable.Draw(result));
+            IAnsiConsole console = Screens.On(output);
+            console.Write(SpeedtestTable.Draw(result, console.Profile.Width));
             return ExitCode.Done;
         });
         return command;
@@ -71,13 +72,14 @@ internal static class SpeedtestCommand
         GatewaySpeed.GatewaySpeedClient client, SpeedRequest request, TextWriter output, CancellationToken cancellationToken)
     {
         var screen = new SpeedtestScreen();
-        return await Screens.On(output).Live(screen.Draw()).AutoClear(true).StartAsync(live => RunAsync(
+        IAnsiConsole console = Screens.On(output);
+        return await console.Live(screen.Draw(console.Profile.Width)).AutoClear(true).StartAsync(live => RunAsync(
             client,
             request,
             progress =>
             {
                 screen.Take(progress);
-                live.UpdateTarget(screen.Draw());
+                live.UpdateTarget(screen.Draw(console.Profile.Width));
             },
             cancellationToken));
     }
@@ -96,7 +98,8 @@ internal static class SpeedtestCommand
         }
         else
         {
-            Screens.On(output).Write(SpeedtestTable.Draw(history));
+            IAnsiConsole console = Screens.On(output);
+            console.Write(SpeedtestTable.Draw(history, console.Profile.Width));
         }
 
         return ExitCode.Done;

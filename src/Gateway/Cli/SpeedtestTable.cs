@@ -11,20 +11,23 @@ internal static class SpeedtestTable
 {
     private const string Unknown = "–";
 
-    internal static IRenderable Draw(SpeedResult result)
+    /// <summary>Of a file or a pipe, and of most terminals.</summary>
+    private const int UsualWidth = 200;
+
+    internal static IRenderable Draw(SpeedResult result, int width = UsualWidth)
     {
-        var parts = new List<IRenderable> { Links(result) };
+        var parts = new List<IRenderable> { Links(result).Draw(width) };
         parts.AddRange(result.Links.Where(l => l.HasError).Select(l => new Markup($"[red]{l.Name.EscapeMarkup()}[/]: {l.Error.EscapeMarkup()}")));
         if (result.Bonded is { } bonded)
         {
             if (bonded.Subflows.Count > 0)
             {
-                parts.Add(Subflows($"over the {bonded.Carrier} carrier", bonded.Subflows));
+                parts.Add(Subflows($"over the {bonded.Carrier} carrier", bonded.Subflows).Draw(width));
             }
 
             if (bonded.MptcpSubflows.Count > 0)
             {
-                parts.Add(Subflows("over one kernel MPTCP connection", bonded.MptcpSubflows));
+                parts.Add(Subflows("over one kernel MPTCP connection", bonded.MptcpSubflows).Draw(width));
             }
 
             if (bonded.HasError)
@@ -41,7 +44,7 @@ internal static class SpeedtestTable
         return new Rows(parts);
     }
 
-    internal static IRenderable Draw(SpeedHistoryRead history)
+    internal static IRenderable Draw(SpeedHistoryRead history, int width = UsualWidth)
     {
         if (history.Entries.Count == 0)
         {
@@ -52,38 +55,27 @@ internal static class SpeedtestTable
         foreach (string link in history.Entries.SelectMany(e => e.Links).Select(l => l.Name).Distinct())
         {
             var rows = history.Entries.SelectMany(e => e.Links.Where(l => l.Name == link).Select(l => (e.Started, Link: l))).ToArray();
-            var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle($"{link.EscapeMarkup()}  down {Spark(rows, l => l.DownMbps)}  up {Spark(rows, l => l.UpMbps)}  loaded RTT {Spark(rows, Loaded)}") };
-            table.AddColumn("Test");
-            foreach (string name in new[] { "Down Mbit/s", "Up Mbit/s", "Idle RTT", "Loaded down", "Loaded up", "Retransmitted" })
-            {
-                table.AddColumn(new TableColumn(name).RightAligned());
-            }
-
+            var table = new Figures(
+                $"{link}  down {Spark(rows, l => l.DownMbps)}  up {Spark(rows, l => l.UpMbps)}  loaded RTT {Spark(rows, Loaded)}",
+                ["Test", "Down Mbit/s", "Up Mbit/s", "Idle RTT", "Loaded down", "Loaded up", "Retransmitted"]);
             foreach (var (started, l) in rows.TakeLast(20))
             {
-                table.AddRow(started.EscapeMarkup(), Rate(l.DownMbps), Rate(l.UpMbps), Milliseconds(l.RttIdleMs), Milliseconds(l.RttLoadedDownMs), Milliseconds(l.RttLoadedUpMs), l.Error is { } error ? error.EscapeMarkup() : Ratio(l.RetransmitRatio));
+                table.Add(started, Rate(l.DownMbps), Rate(l.UpMbps), Milliseconds(l.RttIdleMs), Milliseconds(l.RttLoadedDownMs), Milliseconds(l.RttLoadedUpMs), l.Error ?? Ratio(l.RetransmitRatio));
             }
 
-            parts.Add(table);
+            parts.Add(table.Draw(width));
         }
 
         return new Rows(parts);
     }
 
-    private static Table Links(SpeedResult result)
+    private static Figures Links(SpeedResult result)
     {
-        var table = new Table { Border = TableBorder.Rounded };
-        table.AddColumn("Link");
-        foreach (string name in new[] { "Down Mbit/s", "Up Mbit/s", "Idle RTT", "Jitter", "Loss", "Loaded down", "Loaded up", "Retransmitted" })
-        {
-            table.AddColumn(new TableColumn(name).RightAligned());
-        }
-
-        table.AddColumn("MPTCP");
+        var table = new Figures(null, ["Link", "Down Mbit/s", "Up Mbit/s", "Idle RTT", "Jitter", "Loss", "Loaded down", "Loaded up", "Retransmitted", "MPTCP"]);
         foreach (SpeedLink link in result.Links)
         {
-            table.AddRow(
-                link.Name.EscapeMarkup(),
+            table.Add(
+                link.Name,
                 Rate(link.HasDownMbps ? link.DownMbps : null),
                 Rate(link.HasUpMbps ? link.UpMbps : null),
                 Milliseconds(link.HasRttIdleMs ? link.RttIdleMs : null),
@@ -92,7 +84,7 @@ internal static class SpeedtestTable
                 Milliseconds(link.HasRttLoadedDownMs ? link.RttLoadedDownMs : null),
                 Milliseconds(link.HasRttLoadedUpMs ? link.RttLoadedUpMs : null),
                 Ratio(link.HasRetransmitRatio ? link.RetransmitRatio : null),
-                (link.Mptcp + (link.HasMptcpWhere ? $" ({link.MptcpWhere})" : "")).EscapeMarkup());
+                link.Mptcp + (link.HasMptcpWhere ? $" ({link.MptcpWhere})" : ""));
         }
 
         if (result.Bonded is { } bonded)
@@ -110,28 +102,22 @@ internal static class SpeedtestTable
         return table;
     }
 
-    private static void Sum(Table table, string name, double? down, double? up, (double? Down, double? Up)? efficiency)
+    private static void Sum(Figures table, string name, double? down, double? up, (double? Down, double? Up)? efficiency)
     {
         string Part(double? rate, double? ratio) => Rate(rate) + (ratio is { } r ? string.Create(CultureInfo.InvariantCulture, $" ({r * 100:0} %)") : "");
-        table.AddRow($"[bold]{name.EscapeMarkup()}[/]", Part(down, efficiency?.Down), Part(up, efficiency?.Up));
+        table.Add(name, Part(down, efficiency?.Down), Part(up, efficiency?.Up));
     }
 
-    private static Table Subflows(string title, IEnumerable<SpeedSubflow> subflows)
+    private static Figures Subflows(string title, IEnumerable<SpeedSubflow> subflows)
     {
-        var table = new Table { Border = TableBorder.Rounded, Title = new TableTitle(title.EscapeMarkup()) };
-        table.AddColumns("Link", "Local", "Remote", "State");
-        foreach (string name in new[] { "Subflows", "Share down", "Share up", "RTT", "Retransmits", "cwnd" })
-        {
-            table.AddColumn(new TableColumn(name).RightAligned());
-        }
-
+        var table = new Figures(title, ["Link", "Local", "Remote", "State", "Subflows", "Share down", "Share up", "RTT", "Retransmits", "cwnd"], texts: 4);
         foreach (SpeedSubflow subflow in subflows)
         {
-            table.AddRow(
-                (subflow.HasLink ? subflow.Link : Unknown).EscapeMarkup(),
-                subflow.Local.EscapeMarkup(),
-                subflow.Remote.EscapeMarkup(),
-                (subflow.HasState ? subflow.State : Unknown).EscapeMarkup(),
+            table.Add(
+                subflow.HasLink ? subflow.Link : Unknown,
+                subflow.Local,
+                subflow.Remote,
+                subflow.HasState ? subflow.State : Unknown,
                 subflow.HasConnections ? subflow.Connections.ToString(CultureInfo.InvariantCulture) : Unknown,
                 Ratio(subflow.HasShareDown ? subflow.ShareDown : null),
                 Ratio(subflow.HasShareUp ? subflow.ShareUp : null),

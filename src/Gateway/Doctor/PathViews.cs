@@ -96,10 +96,7 @@ internal sealed class PathViews : IDisposable
             vps = await VpsPath.ConnectAsync(path, _identity, pin, patience.Token);
             // The first call also brings up HTTP/2; the second one is timed.
             await ObserveAsync(vps, patience.Token);
-            long departure = _time.GetTimestamp();
-            DateTimeOffset left = _time.GetUtcNow();
-            ObserveReply reply = await ObserveAsync(vps, patience.Token);
-            TimeSpan roundTrip = _time.GetElapsedTime(departure);
+            var (left, roundTrip, reply) = await TimedAsync(vps, patience.Token);
             var view = new PathView(
                 vps.Local,
                 new IPEndPoint(EchoDatagram.Plain(new IPAddress(reply.Address.Span)), (int)Math.Min(reply.Port, ushort.MaxValue)),
@@ -132,6 +129,25 @@ internal sealed class PathViews : IDisposable
 
     /// <summary>The last millisecond of the year 9999, which is the last that DateTimeOffset knows.</summary>
     private const long MaxUnixTimeMs = 253402300799999;
+
+    /// <summary>Asked again where our own clock was set while the question was on its way: the difference would be of two clocks of ours.</summary>
+    private async Task<(DateTimeOffset Left, TimeSpan RoundTrip, ObserveReply Reply)> TimedAsync(VpsPath vps, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            long departure = _time.GetTimestamp();
+            DateTimeOffset left = _time.GetUtcNow();
+            ObserveReply reply = await ObserveAsync(vps, cancellationToken);
+            TimeSpan roundTrip = _time.GetElapsedTime(departure);
+            if ((_time.GetUtcNow() - left - roundTrip).Duration() <= ClockSteps)
+            {
+                return (left, roundTrip, reply);
+            }
+        }
+    }
+
+    /// <summary>What two looks at one clock differ by on a busy host; a clock that is set jumps further.</summary>
+    private static readonly TimeSpan ClockSteps = TimeSpan.FromMilliseconds(50);
 
     private static async Task<ObserveReply> ObserveAsync(VpsPath vps, CancellationToken cancellationToken) =>
         await vps.Client.ObserveAsync(new ObserveRequest(), new CallOptions(cancellationToken: cancellationToken));

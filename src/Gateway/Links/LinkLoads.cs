@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Aggregator.Gateway.Configuration;
 
 namespace Aggregator.Gateway.Links;
 
@@ -31,6 +32,16 @@ internal sealed class LinkLoads
     /// <summary>As is to be expected, or was measured, or as the probes say; null: not known.</summary>
     internal static double? RttMs(Link link, ImmutableDictionary<string, LinkLoad> loads) =>
         loads.TryGetValue(link.Interface, out LinkLoad load) ? load.ExpectedMs ?? load.IdleMs : link.RttMs;
+
+    /// <summary>
+    /// Whether others are to carry what this link would: a second packet of a small answer would wait on it behind a queue that a speed test is filling,
+    /// and may be lost there too. So while another active link is up that is about as quick; without one a link is shared with the test.
+    /// </summary>
+    internal static bool GivesWay(Link link, LinkSnapshot links, ImmutableDictionary<string, LinkLoad> loads) => loads.TryGetValue(link.Interface, out LinkLoad load)
+        && (load.LeftOut || (load.IsLoaded
+            && links.Links.Any(l => l is { Role: LinkRole.Active, State: LinkState.Up }
+                && !(loads.TryGetValue(l.Interface, out LinkLoad other) && other.IsLoaded)
+                && RttMs(l, loads) <= LinkLoad.BearableMs(load.IdleMs))));
 
     /// <summary>A test begins with this link: nothing loads it yet.</summary>
     internal void Know(string device, double idleMs) => ImmutableInterlocked.AddOrUpdate(ref _current, device, new LinkLoad(idleMs, null), (_, l) => l with { IdleMs = idleMs });

@@ -7,7 +7,7 @@ using Aggregator.Gateway.Configuration;
 namespace Aggregator.Gateway.Links;
 
 /// <summary>The links as the carrier's lanes see them.</summary>
-/// <param name="loads">What a speed test leaves out is a backup meanwhile.</param>
+/// <param name="loads">What a speed test leaves out or loads is a backup meanwhile, the latter where another link is about as quick.</param>
 internal sealed class WanList(LinkMonitor links, LinkLoads loads) : IWanList
 {
     public event Action? Changed
@@ -25,15 +25,22 @@ internal sealed class WanList(LinkMonitor links, LinkLoads loads) : IWanList
         }
     }
 
-    public ImmutableArray<Wan> Current => [.. links.Current.Links.Select(Of)];
+    public ImmutableArray<Wan> Current
+    {
+        get
+        {
+            LinkSnapshot now = links.Current;
+            return [.. now.Links.Select(l => Of(l, now))];
+        }
+    }
 
-    private Wan Of(Link link) => new(
+    private Wan Of(Link link, LinkSnapshot all) => new(
         link.Name,
         link.Interface,
         link.Index,
         Source(link, AddressFamily.InterNetwork),
         Source(link, AddressFamily.InterNetworkV6),
-        link.Role == LinkRole.Active && loads.IsLeftOut(link.Interface) ? LinkRole.Backup : link.Role,
+        link.Role == LinkRole.Active && LinkLoads.GivesWay(link, all, loads.Current) ? LinkRole.Backup : link.Role,
         link.Usable,
         link.RttMs);
 

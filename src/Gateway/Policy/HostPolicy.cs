@@ -185,7 +185,7 @@ internal static class HostPolicy
                 }
 
                 // One that loses or delays too much holds up what it is given a part of: the kernel's scheduler looks at no round trip.
-                bool backup = link.Role == LinkRole.Backup || GivesWay(link, input) || (link.Impaired && unimpaired);
+                bool backup = link.Role == LinkRole.Backup || LinkLoads.GivesWay(link, input.Links, input.Loads) || (link.Impaired && unimpaired);
                 endpoints.Add(new HostEndpoint(address, link.Index, link.Interface, backup));
             }
         }
@@ -197,15 +197,6 @@ internal static class HostPolicy
 
         return [.. endpoints];
     }
-
-    /// <summary>
-    /// The kernel's scheduler knows no round trips: it would put the second packet of a small answer on a line whose queue a speed test is filling, and
-    /// there it may be lost too. While another active link is up that is about as quick, connections use that one; without it a link is shared with the test.
-    /// </summary>
-    private static bool GivesWay(Link link, PolicyInput input) => input.Loads.TryGetValue(link.Interface, out LinkLoad load) && (load.LeftOut || (load.IsLoaded
-        && input.Links.Links.Any(l => l is { Role: LinkRole.Active, State: LinkState.Up }
-            && !(input.Loads.TryGetValue(l.Interface, out LinkLoad other) && other.IsLoaded)
-            && LinkLoads.RttMs(l, input.Loads) <= LinkLoad.BearableMs(load.IdleMs))));
 
     private static ImmutableArray<SysctlSetting> Sysctls(PolicyInput input)
     {

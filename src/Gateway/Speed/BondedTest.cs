@@ -9,10 +9,10 @@ namespace Aggregator.Gateway.Speed;
 
 /// <summary>One direction of all links together.</summary>
 /// <param name="Mbps">Null: nothing steady came.</param>
-/// <param name="Limited">Parts of the senders' time; see <see cref="SubflowLedger.Limited"/>.</param>
+/// <param name="Senders">See <see cref="SubflowLedger.Senders"/>.</param>
 /// <param name="Carried">Bytes by link.</param>
 internal sealed record BondedLoad(
-    double? Mbps, IReadOnlyList<SpeedSubflow> Subflows, (double Receiver, double Buffer)? Limited, IReadOnlyDictionary<string, double> Carried);
+    double? Mbps, IReadOnlyList<SpeedSubflow> Subflows, SenderTimes? Senders, IReadOnlyDictionary<string, double> Carried);
 
 /// <summary>
 /// All links together: flows of the configured carrier, opened as ingress opens them, to the VPS's own source and sink; and for comparison one kernel
@@ -105,7 +105,7 @@ internal sealed class BondedTest(SpeedParts parts, SpeedCall call, SpeedClock cl
                 ledger.Take(last);
             }
 
-            return new BondedLoad(load.Rate?.Mbps, ledger.Lines(down, publicAddresses), ledger.Limited(down), ledger.Carried(down));
+            return new BondedLoad(load.Rate?.Mbps, ledger.Lines(down, publicAddresses), ledger.Senders(down), ledger.Carried(down));
         }
         finally
         {

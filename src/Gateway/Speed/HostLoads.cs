@@ -13,12 +13,10 @@ internal sealed class HostLoads(TimeProvider time)
     private readonly List<SpeedHost> _gateway = [];
     private readonly List<SpeedHost> _vps = [];
 
-    /// <summary>Null: nothing known.</summary>
-    internal SpeedHost? Gateway => Middle(_gateway);
+    /// <summary>Since the last <see cref="Restart"/>. Null: nothing known.</summary>
+    internal LoadSigns Signs(string? link, bool down, SenderTimes? senders) => new(link, down, Middle(_gateway), Middle(_vps), senders);
 
-    internal SpeedHost? Vps => Middle(_vps);
-
-    /// <summary>Forgets what was before: another kind of load begins.</summary>
+    /// <summary>Forgets what was before: another load begins.</summary>
     internal void Restart()
     {
         lock (_lock)
@@ -62,7 +60,7 @@ internal sealed class HostLoads(TimeProvider time)
     {
         lock (_lock)
         {
-            return readings.Count == 0 ? null : readings.OrderBy(r => r.HasCpuRatio ? r.CpuRatio : r.ProcessRatio).ElementAt(readings.Count / 2);
+            return readings.Count == 0 ? null : readings.OrderBy(r => Math.Max(r.CpuRatio, r.ProcessRatio)).ElementAt(readings.Count / 2);
         }
     }
 }

@@ -1,4 +1,5 @@
 using Aggregator.Gateway.Links;
+using Aggregator.Mptcp;
 using Aggregator.Protocol.V1;
 using Aggregator.Speed;
 
@@ -33,6 +34,8 @@ internal sealed class LinkTest(
     private Task _probes = Task.CompletedTask;
     private ProbeLog _best = new();
     private double _idleS = 0.05;
+    private SenderTimes? _sendersDown;
+    private SenderTimes? _sendersUp;
 
     internal SpeedLink Result { get; } = new() { Name = path.Link, Interface = path.Interface, Mptcp = "unknown" };
 
@@ -57,10 +60,8 @@ internal sealed class LinkTest(
         }
     }
 
-    /// <summary>The down and up series of the rates, for what looks at their shape.</summary>
-    internal LoadResult? Down { get; private set; }
-
-    internal LoadResult? Up { get; private set; }
+    /// <summary>Of the rate's streams; null: not known.</summary>
+    internal SenderTimes? Senders(bool down) => down ? _sendersDown : _sendersUp;
 
     /// <summary>Connects the echo and probes the idle line; the probes go on until <see cref="DisposeAsync"/>.</summary>
     internal Task IdleAsync(CancellationToken cancellationToken) => GuardAsync(async () =>
@@ -84,15 +85,26 @@ internal sealed class LinkTest(
 
     internal Task DownAsync(LoadTime length, CancellationToken cancellationToken) => GuardAsync(async () =>
     {
+        var senders = new SenderSeries();
         var (load, loaded) = await LoadAsync(
             "down",
             SpeedKind.Download,
             length,
             (group, started) => new LoadFigures(
                 () => (clock.NowS, started.Sum(s => (double)s.Tcp().BytesReceived)),
-                () => call.Last(group) is var (timeS, g) ? new SentSoFar(timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits, g.DeliveredBytes) : null),
+                () =>
+                {
+                    if (call.Last(group) is not var (timeS, g))
+                    {
+                        return null;
+                    }
+
+                    senders.Add(new(timeS, g.BusyUs, g.ReceiverLimitedUs, g.BufferLimitedUs));
+                    return new SentSoFar(timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits, g.DeliveredBytes);
+                }),
             cancellationToken);
-        Down = load;
+        _sendersDown = senders.Of(load.Streams);
+        Result.SendersDown = _sendersDown?.ToMessage();
         Result.ShapingDown = Shape(load);
         Result.StreamsDown = (uint)load.Streams;
         Set(load.Rate?.Mbps, v => Result.DownMbps = v);
@@ -102,15 +114,24 @@ internal sealed class LinkTest(
 
     internal Task UpAsync(LoadTime length, CancellationToken cancellationToken) => GuardAsync(async () =>
     {
+        var senders = new SenderSeries();
         var (load, loaded) = await LoadAsync(
             "up",
             SpeedKind.Upload,
             length,
             (group, started) => new LoadFigures(
                 () => call.Last(group) is var (timeS, g) ? (timeS, g.ReceivedBytes) : null,
-                () => SentSoFar.Of(started, clock.NowS)),
+                () =>
+                {
+                    double now = clock.NowS;
+                    TcpInfo[] tcp = [.. started.Select(s => s.Tcp())];
+                    senders.Add(new(
+                        now, tcp.Sum(t => t.Busy.TotalMicroseconds), tcp.Sum(t => t.LimitedByReceiver.TotalMicroseconds), tcp.Sum(t => t.LimitedBySendBuffer.TotalMicroseconds)));
+                    return new SentSoFar(now, tcp.Sum(t => (double)t.DataSegmentsSent), tcp.Sum(t => (double)t.Retransmits), tcp.Sum(t => (double)t.BytesDelivered));
+                }),
             cancellationToken);
-        Up = load;
+        _sendersUp = senders.Of(load.Streams);
+        Result.SendersUp = _sendersUp?.ToMessage();
         Result.ShapingUp = Shape(load);
         Result.StreamsUp = (uint)load.Streams;
         Set(load.Rate?.Mbps, v => Result.UpMbps = v);

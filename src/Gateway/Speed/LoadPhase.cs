@@ -25,20 +25,7 @@ internal sealed record LoadFigures(Func<(double TimeS, double Bytes)?> Received,
 /// <summary>Sums over the senders' connections.</summary>
 /// <param name="TimeS">On our clock.</param>
 /// <param name="DeliveredBytes">See <see cref="Mptcp.TcpInfo.BytesDelivered"/>.</param>
-internal readonly record struct SentSoFar(double TimeS, double Segments, double Retransmits, double DeliveredBytes)
-{
-    internal static SentSoFar Of(IEnumerable<SpeedStream> streams, double nowS)
-    {
-        var sum = new SentSoFar(nowS, 0, 0, 0);
-        foreach (SpeedStream stream in streams)
-        {
-            var tcp = stream.Tcp();
-            sum = new SentSoFar(nowS, sum.Segments + tcp.DataSegmentsSent, sum.Retransmits + tcp.Retransmits, sum.DeliveredBytes + tcp.BytesDelivered);
-        }
-
-        return sum;
-    }
-}
+internal readonly record struct SentSoFar(double TimeS, double Segments, double Retransmits, double DeliveredBytes);
 
 /// <summary>
 /// Loads a way in one direction with as many streams as it takes and watches what arrives, until the rate is steady or the time is over.

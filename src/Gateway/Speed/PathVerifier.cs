@@ -37,7 +37,7 @@ internal sealed class PathVerifier(SpeedDialer dialer, TimeProvider time)
             var verdicts = new List<PathVerdict>();
             for (int i = 0; i < opened.Length; i++)
             {
-                bool others = opened.Any(o => o != opened[i] && o.IsMptcp);
+                bool others = opened.Any(o => MayBeJoinedBy(o, opened[i]));
                 verdicts.Add(opened[i].Verdict
                     ?? (opened[i].AtConnect == MptcpVerdict.Mptcp
                         ? others && joinable(paths[i]) && !joins[i]
@@ -60,6 +60,10 @@ internal sealed class PathVerifier(SpeedDialer dialer, TimeProvider time)
             }
         }
     }
+
+    /// <summary>A connection of IPv4 has no subflows of IPv6 (mptcp_pm_addr_families_match), and ours of IPv6 have none of IPv4.</summary>
+    private static bool MayBeJoinedBy(Opened connection, Opened path) =>
+        connection != path && connection.IsMptcp && connection.Path.Vps.AddressFamily == path.Path.Vps.AddressFamily;
 
     private static PathVerdict Found(Opened opened, PathMptcp mptcp, string? where, string text) => new(opened.Path.Link, mptcp, where, text, opened.PublicAddress);
 
@@ -156,8 +160,8 @@ internal sealed class PathVerifier(SpeedDialer dialer, TimeProvider time)
             bool waiting = false;
             for (int i = 0; i < opened.Length; i++)
             {
-                bool expected = opened[i].Verdict is null && opened[i].IsMptcp && joinable(opened[i].Path) && opened.Any(o => o != opened[i] && o.IsMptcp);
-                joined[i] |= expected && opened.Any(o => o != opened[i] && o.IsMptcp && HasSubflow(o.Stream!.Socket!, opened[i].Path, subflows));
+                bool expected = opened[i].Verdict is null && opened[i].IsMptcp && joinable(opened[i].Path) && opened.Any(o => MayBeJoinedBy(o, opened[i]));
+                joined[i] |= expected && opened.Any(o => MayBeJoinedBy(o, opened[i]) && HasSubflow(o.Stream!.Socket!, opened[i].Path, subflows));
                 waiting |= expected && !joined[i];
             }
 

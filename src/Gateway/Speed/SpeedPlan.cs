@@ -29,7 +29,7 @@ internal static class SpeedPlan
     private const int Links = 3;
 
     /// <summary>What belongs to one measurement and is not load: connections, and filling the queue.</summary>
-    private const double AroundS = 1.0;
+    internal const double AroundS = 1.0;
 
     private const double LeastLoadS = 1.2;
 

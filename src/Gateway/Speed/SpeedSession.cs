@@ -17,8 +17,12 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
 
     private readonly PhaseNumbers _groups = new();
     private readonly List<LinkTest> _tests = [];
+    private readonly List<LoadSigns> _signs = [];
     private double _endS;
     private int _left;
+    private int _all;
+    private double _loadBeganS;
+    private double _loadMostS = 1;
 
     private int Directions => (options.Down ? 1 : 0) + (options.Up ? 1 : 0);
 
@@ -43,12 +47,12 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
     {
         _endS = SpeedPlan.EndS(links.Count, options.Duration);
         _left = ((links.Count + (Bonded ? 2 : 0)) * Directions) + (Bonded ? 1 : 0);
+        _all = _left;
         var result = new SpeedResult { Started = started.ToString("yyyy-MM-ddTHH:mm:sszzz", System.Globalization.CultureInfo.InvariantCulture) };
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var hosts = new HostLoads(clock.Time);
         call.Sampled = hosts.TakeVps;
         Task watching = hosts.WatchAsync(ending.Token);
-        VerdictInput input = new(result);
         try
         {
             await AddLinksAsync(result, cancellationToken);
@@ -56,7 +60,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
             await Task.WhenAll(_tests.Select(t => t.IdleAsync(cancellationToken)));
             foreach (LinkTest test in _tests)
             {
-                await AloneAsync(test, cancellationToken);
+                await AloneAsync(test, hosts, cancellationToken);
             }
 
             foreach (var (test, verdict) in _tests.Zip(await verifying))
@@ -77,11 +81,10 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         if (Bonded)
         {
             using var bondedEnding = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            hosts.Restart();
             watching = hosts.WatchAsync(bondedEnding.Token);
             try
             {
-                input = await BondedAsync(result, cancellationToken);
+                await BondedAsync(result, hosts, cancellationToken);
             }
             finally
             {
@@ -91,10 +94,11 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         }
 
         call.Sampled = null;
-        input = input with { VpsMemory = Memory(parts.VpsHealth()) };
-        result.Gateway = hosts.Gateway;
-        result.Vps = hosts.Vps;
-        result.Verdict = Verdict.Of(input);
+        // All together where that was measured: what single lines asked of the processors is less.
+        LoadSigns[] told = [.. _signs.Any(s => s.Link is null) ? _signs.Where(s => s.Link is null) : _signs];
+        result.Gateway = told.Select(s => s.Gateway).OfType<SpeedHost>().MaxBy(h => Math.Max(h.CpuRatio, h.ProcessRatio));
+        result.Vps = told.Select(s => s.Vps).OfType<SpeedHost>().MaxBy(h => Math.Max(h.CpuRatio, h.ProcessRatio));
+        result.Verdict = Verdict.Of(new VerdictInput(result, _signs, Memory(parts.VpsHealth())));
         if (result.Bonded is { } bonded)
         {
             bonded.Verdict = result.Verdict;
@@ -142,30 +146,26 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         }
     }
 
-    private async Task AloneAsync(LinkTest test, CancellationToken cancellationToken)
+    private async Task AloneAsync(LinkTest test, HostLoads hosts, CancellationToken cancellationToken)
     {
-        if (options.Down)
+        foreach (bool down in DirectionsAsked())
         {
-            await test.DownAsync(Next(), cancellationToken);
-        }
-
-        if (options.Up)
-        {
-            await test.UpAsync(Next(), cancellationToken);
+            hosts.Restart();
+            await (down ? test.DownAsync(Next(), cancellationToken) : test.UpAsync(Next(), cancellationToken));
+            _signs.Add(hosts.Signs(test.Path.Link, down, test.Senders(down)));
         }
 
         test.EndLoad();
     }
 
-    private async Task<VerdictInput> BondedAsync(SpeedResult result, CancellationToken cancellationToken)
+    private async Task BondedAsync(SpeedResult result, HostLoads hosts, CancellationToken cancellationToken)
     {
         var bonded = result.Bonded = new SpeedBonded { Carrier = parts.Carrier.Name };
         LinkTest[] working = [.. _tests.Where(t => !t.Result.HasError)];
-        var input = new VerdictInput(result);
         if (working.Length == 0)
         {
             bonded.Error = "no link works";
-            return input;
+            return;
         }
 
         var addresses = working.Where(t => t.Result.HasPublicAddress).ToDictionary(t => t.Path.Link, t => t.Result.PublicAddress);
@@ -174,6 +174,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         foreach (bool down in DirectionsAsked())
         {
             double?[] rates = [.. working.Select(t => down ? (t.Result.HasDownMbps ? t.Result.DownMbps : (double?)null) : t.Result.HasUpMbps ? t.Result.UpMbps : null)];
+            hosts.Restart();
             BondedLoad? load = await GuardAsync(
                 bonded, () => test.CarrierAsync(down, rtt, Next(whole: true), mbps => Report("", down ? "bonded-down" : "bonded-up", mbps, null), cancellationToken));
             if (load?.Mbps is { } mbps)
@@ -184,7 +185,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
             if (load is not null)
             {
                 Merge(bonded.Subflows, load.Subflows, down);
-                input = down ? input with { LimitedDown = load.Limited } : input with { LimitedUp = load.Limited };
+                _signs.Add(hosts.Signs(null, down, load.Senders));
             }
         }
 
@@ -209,7 +210,6 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         }
 
         await WithoutAsync(bonded, working, test, rtt, cancellationToken);
-        return input;
     }
 
     /// <summary>
@@ -317,11 +317,19 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         }
     }
 
-    private LoadTime Next(bool whole = false) => SpeedPlan.Next(_endS - clock.NowS, _left--, options.Duration, whole);
+    private LoadTime Next(bool whole = false)
+    {
+        LoadTime length = SpeedPlan.Next(_endS - clock.NowS, _left--, options.Duration, whole);
+        (_loadBeganS, _loadMostS) = (clock.NowS, length.MostS + SpeedPlan.AroundS);
+        return length;
+    }
+
+    /// <summary>By measurements: they end when they are steady, and not all of them are needed.</summary>
+    private double Done => _left == _all ? 0 : Math.Clamp((_all - _left - 1 + Math.Min(1, (clock.NowS - _loadBeganS) / _loadMostS)) / _all, 0, 1);
 
     private void Report(string link, string phase, double? mbps, double? rttMs)
     {
-        var progress = new SpeedProgress { Link = link, Phase = phase, DoneRatio = Math.Clamp(clock.NowS / _endS, 0, 1) };
+        var progress = new SpeedProgress { Link = link, Phase = phase, DoneRatio = Done };
         if (mbps is { } rate)
         {
             progress.Mbps = rate;

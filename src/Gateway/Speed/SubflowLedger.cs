@@ -77,7 +77,7 @@ internal sealed class SubflowLedger(Func<IEnumerable<Socket>> sockets, Func<Syst
     internal double Total(bool down) => _subflows.Values.Sum(s => down ? s.Received : s.Delivered);
 
     /// <summary>Of the senders' busy time, the parts in which the receiver's window or the send buffer held them up; null: they were not busy.</summary>
-    internal (double Receiver, double Buffer)? Limited(bool down)
+    internal SenderTimes? Senders(bool down)
     {
         double busy = 0;
         double receiver = 0;
@@ -96,7 +96,7 @@ internal sealed class SubflowLedger(Func<IEnumerable<Socket>> sockets, Func<Syst
             buffer += (entry.Last.LimitedBySendBuffer - entry.First.LimitedBySendBuffer).TotalMicroseconds;
         }
 
-        return busy > 0 ? (Math.Clamp(receiver / busy, 0, 1), Math.Clamp(buffer / busy, 0, 1)) : null;
+        return busy > 0 ? new SenderTimes(Math.Clamp(receiver / busy, 0, 1), Math.Clamp(buffer / busy, 0, 1)) : null;
     }
 
     /// <summary>A line for each link and address of the VPS: shares of this direction, and its sender's figures.</summary>

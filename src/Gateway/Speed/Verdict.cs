@@ -1,13 +1,13 @@
 using System.Globalization;
+using Aggregator.Gateway.Configuration;
 using Aggregator.Protocol.V1;
 
 namespace Aggregator.Gateway.Speed;
 
-/// <summary>What the bonded part of a test showed beside its figures.</summary>
-/// <param name="LimitedDown">Parts of the senders' time in which the receiver's window or their buffer held them up; see <see cref="SubflowLedger"/>.</param>
+/// <summary>What a test showed beside its figures.</summary>
+/// <param name="Signs">Load by load.</param>
 /// <param name="VpsMemory">What the VPS's health says of its memory; null: nothing of note, or not known.</param>
-internal sealed record VerdictInput(
-    SpeedResult Result, (double Receiver, double Buffer)? LimitedDown = null, (double Receiver, double Buffer)? LimitedUp = null, string? VpsMemory = null);
+internal sealed record VerdictInput(SpeedResult Result, IReadOnlyList<LoadSigns> Signs, string? VpsMemory = null);
 
 /// <summary>
 /// Names the bottleneck in one sentence. Pure: the same figures give the same words. Order: what makes the rest meaningless, then what was measured to
@@ -24,6 +24,12 @@ internal static class Verdict
     private const double BusyProcess = 0.45;
 
     private const double LimitedTime = 0.3;
+
+    /// <summary>One line's own streams, several of them, begin with small windows: they are held back for longer than a moment.</summary>
+    private const double LimitedAlone = 0.5;
+
+    /// <summary>Of a quota's periods: in every other one it had to wait.</summary>
+    private const double Throttled = 0.5;
 
     internal const double WorthLeavingOut = 1.05;
 
@@ -44,7 +50,7 @@ internal static class Verdict
                 : $"No link could be measured: {string.Join("; ", result.Links.Select(l => $"{l.Name}: {(l.HasError ? l.Error : "no figures")}"))}.";
         }
 
-        string sentence = Bonded(input, measured) ?? Alone(measured);
+        string sentence = Bonded(input, measured) ?? Alone(input, measured);
         string[] also = [.. Also(result, sentence)];
         return also.Length == 0 ? $"{sentence}." : $"{sentence}; {string.Join("; ", also)}.";
     }
@@ -57,10 +63,10 @@ internal static class Verdict
             return null;
         }
 
-        var directions = new (string Name, double? Efficiency, double? Mbps, double? Sum, (double Receiver, double Buffer)? Limited)[]
+        var directions = new (string Name, double? Efficiency, double? Mbps, double? Sum, LoadSigns? Signs)[]
         {
-            ("down", bonded.HasEfficiencyDown ? bonded.EfficiencyDown : null, bonded.HasDownMbps ? bonded.DownMbps : null, bonded.HasSumDownMbps ? bonded.SumDownMbps : null, input.LimitedDown),
-            ("up", bonded.HasEfficiencyUp ? bonded.EfficiencyUp : null, bonded.HasUpMbps ? bonded.UpMbps : null, bonded.HasSumUpMbps ? bonded.SumUpMbps : null, input.LimitedUp),
+            ("down", bonded.HasEfficiencyDown ? bonded.EfficiencyDown : null, bonded.HasDownMbps ? bonded.DownMbps : null, bonded.HasSumDownMbps ? bonded.SumDownMbps : null, Together(input, down: true)),
+            ("up", bonded.HasEfficiencyUp ? bonded.EfficiencyUp : null, bonded.HasUpMbps ? bonded.UpMbps : null, bonded.HasSumUpMbps ? bonded.SumUpMbps : null, Together(input, down: false)),
         };
         var worst = directions.Where(d => d.Efficiency is not null).OrderBy(d => d.Efficiency).FirstOrDefault();
         if (worst.Efficiency is not { } efficiency)
@@ -72,7 +78,9 @@ internal static class Verdict
         if (efficiency >= Full)
         {
             string all = string.Join(", ", directions.Where(d => d.Efficiency is not null).Select(d => $"{Rate(d.Mbps)} of {Rate(d.Sum)} Mbit/s {d.Name} ({Percent(d.Efficiency!.Value)})"));
-            return $"The lines are the limit: together they carry {all}";
+            return HeldBack(input.Signs) is { } other
+                ? $"{other}: together they carry {all}, and the lines may carry more"
+                : $"The lines are the limit: together they carry {all}";
         }
 
         if (bonded.Without is { } without && without.WithoutMbps >= without.WithMbps * WorthLeavingOut)
@@ -81,7 +89,7 @@ internal static class Verdict
         }
 
         SpeedLink[] stripped = [.. measured.Where(l => l.Mptcp == "stripped")];
-        if (stripped.Length > 0 && measured.Length > 1)
+        if (stripped.Length > 0 && measured.Length > 1 && bonded.Carrier == GatewayConfig.MptcpCarrier)
         {
             return $"MPTCP is stripped on {Names(stripped)}, so {(stripped.Length == 1 ? "it adds" : "they add")} little to the other links: {figures}";
         }
@@ -91,28 +99,45 @@ internal static class Verdict
             return $"The VPS is short of memory ({memory}): {figures}";
         }
 
-        double? vps = Processor(input.Result.Vps);
-        double? gateway = Processor(input.Result.Gateway);
-        if (vps is not null || gateway is not null)
-        {
-            bool ofVps = gateway is null || vps >= gateway;
-            return $"The {(ofVps ? "VPS" : "gateway")}'s processor is the limit ({Percent((ofVps ? vps : gateway)!.Value)} busy): {figures}";
-        }
-
-        if (worst.Limited is var (receiver, buffer) && Math.Max(receiver, buffer) > LimitedTime)
-        {
-            return receiver >= buffer
-                ? $"The receive window of the {(worst.Name == "down" ? "gateway" : "VPS")} is the limit ({Percent(receiver)} of the time): {figures}"
-                : $"The send buffer of the {(worst.Name == "down" ? "VPS" : "gateway")} is the limit ({Percent(buffer)} of the time): {figures}";
-        }
-
-        return $"The {bonded.Carrier} carrier is the limit, not the lines, the processors or the windows: {figures}";
+        LoadSigns signs = worst.Signs ?? new LoadSigns(null, worst.Name == "down", input.Result.Gateway, input.Result.Vps, null);
+        return $"{Processor(signs, ofOurs: false) ?? Window(signs, LimitedTime) ?? $"The {bonded.Carrier} carrier is the limit, not the lines, the processors or the windows"}: {figures}";
     }
 
-    private static string Alone(SpeedLink[] measured)
+    private static string Alone(VerdictInput input, SpeedLink[] measured)
     {
         string rates = string.Join(", ", measured.Select(l => $"{l.Name} {(l.HasDownMbps ? Rate(l.DownMbps) : "–")} down {(l.HasUpMbps ? Rate(l.UpMbps) : "–")} up"));
-        return $"The lines are the limit: {rates} Mbit/s";
+        return HeldBack(input.Signs) is { } other ? $"{other}: {rates} Mbit/s, and the lines may carry more" : $"The lines are the limit: {rates} Mbit/s";
+    }
+
+    private static LoadSigns? Together(VerdictInput input, bool down) => input.Signs.FirstOrDefault(s => s.Link is null && s.Down == down);
+
+    /// <summary>
+    /// What kept even a single line from being full, so that the sum says nothing of the lines: our own use of a processor, or a window; but not where the
+    /// senders waited for the line all the same. Null: nothing did.
+    /// </summary>
+    private static string? HeldBack(IReadOnlyList<LoadSigns> all)
+    {
+        foreach (LoadSigns signs in all.Where(s => s.Link is not null && s.Senders?.WaitedForTheLine != true))
+        {
+            if ((Processor(signs, ofOurs: true) ?? Window(signs, LimitedAlone)) is { } what)
+            {
+                return $"{what}, on {signs.Link} {(signs.Down ? "down" : "up")}";
+            }
+        }
+
+        return null;
+    }
+
+    private static string? Window(LoadSigns signs, double least)
+    {
+        if (signs.Senders is not var (receiver, buffer, _) || Math.Max(receiver, buffer) <= least)
+        {
+            return null;
+        }
+
+        return receiver >= buffer
+            ? $"The receive window of the {(signs.Down ? "gateway" : "VPS")} is the limit ({Percent(receiver)} of the time)"
+            : $"The send buffer of the {(signs.Down ? "VPS" : "gateway")} is the limit ({Percent(buffer)} of the time)";
     }
 
     /// <summary>What is wrong with single links, and was not said yet.</summary>
@@ -153,16 +178,35 @@ internal static class Verdict
     private static string Shaped(string link, string direction, SpeedShaping shaping) =>
         $"{link} is shaped on the way: {Rate(shaping.BurstMbps)} Mbit/s {direction} for {shaping.BurstS.ToString("0.0", CultureInfo.InvariantCulture)} s, then {Rate(shaping.AfterMbps)}";
 
-    /// <summary>How busy, where that is what limits: the processor that does the most, together with our own part in it.</summary>
-    private static double? Processor(SpeedHost? host)
+    /// <param name="ofOurs">Only where it is this product's own work that takes it.</param>
+    private static string? Processor(LoadSigns signs, bool ofOurs)
     {
-        if (host is null || !host.HasCpuRatio)
+        double? vps = Busy(signs.Vps, ofOurs);
+        double? gateway = Busy(signs.Gateway, ofOurs);
+        if (vps is null && gateway is null)
         {
             return null;
         }
 
-        bool busy = host.CpuRatio >= BusyProcessor || (host.CpuBusiestRatio >= BusyProcessor && host.ProcessRatio >= BusyProcess);
-        return busy ? Math.Max(host.CpuRatio, host.CpuBusiestRatio) : null;
+        bool ofVps = gateway is null || vps >= gateway;
+        SpeedHost host = ofVps ? signs.Vps! : signs.Gateway!;
+        string busy = Percent((ofVps ? vps : gateway)!.Value);
+        return $"The {(ofVps ? "VPS" : "gateway")}'s processor is the limit ({(host.HasLimitCpus ? $"{busy} of the {host.LimitCpus.ToString("0.##", CultureInfo.InvariantCulture)} processors that its cgroup may use" : $"{busy} busy")})";
+    }
+
+    /// <summary>How busy, where that is what limits: all there is, or a processor that does the most together with our own part in it.</summary>
+    private static double? Busy(SpeedHost? host, bool ofOurs)
+    {
+        if (host is null)
+        {
+            return null;
+        }
+
+        bool ours = host.ProcessRatio >= BusyProcessor
+            || (host.HasLimitCpus && (host.ThrottledRatio >= Throttled || host.CpuRatio >= BusyProcessor))
+            || (host.CpuRatio >= BusyProcessor && host.ProcessRatio >= BusyProcess);
+        bool busy = ours || (!ofOurs && (host.CpuRatio >= BusyProcessor || (host.CpuBusiestRatio >= BusyProcessor && host.ProcessRatio >= BusyProcess)));
+        return busy ? Math.Max(host.ProcessRatio, host.HasLimitCpus ? host.CpuRatio : Math.Max(host.CpuRatio, host.CpuBusiestRatio)) : null;
     }
 
     private static string Names(IEnumerable<SpeedLink> links) => string.Join(" and ", links.Select(l => l.Name));

@@ -34,6 +34,9 @@ internal static class HealthFindings
 
     private const double HighSteal = 0.10;
 
+    /// <summary>In every fourth period: packets wait for tens of milliseconds then.</summary>
+    private const double OftenThrottled = 0.25;
+
     /// <summary>A drop in a thousand packets halves what one TCP stream reaches over 100 ms.</summary>
     private const double DropsPerSecond = 1, DropRatio = 0.001;
 
@@ -62,6 +65,7 @@ internal static class HealthFindings
         yield return Limit("files", "open files of the whole host", sample.Files, "raise fs.file-max, or find the program that keeps them open");
         yield return Load(sample);
         yield return Steal(rates);
+        yield return Throttled(sample, rates);
         foreach (var nic in rates.Nics)
         {
             yield return Drops(nic);
@@ -162,6 +166,12 @@ internal static class HealthFindings
     private static Finding? Steal(HealthRates rates) => rates.StealRatio is { } steal && steal >= HighSteal
         ? new Finding("steal", HealthLevel.Warn, Text($"{steal * 100:0} % of this virtual machine's processor time went to others on the same hardware"),
             "ask the provider, or take a plan with dedicated processors")
+        : null;
+
+    private static Finding? Throttled(HealthSample sample, HealthRates rates) => sample.CpuQuota is { } quota && rates.ThrottledRatio is { } throttled && throttled >= OftenThrottled
+        ? new Finding("cpu-quota", HealthLevel.Warn,
+            Text($"the daemon's cgroup may use {quota.LimitCpus:0.##} of {sample.Cpu.Cpus?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} processors, and had used that up in {throttled * 100:0} % of the last periods"),
+            "raise the quota (CPUQuota= of the systemd unit, --cpus of the container): packets wait for the next period")
         : null;
 
     private static Finding? Drops(NicRate nic) => nic.DroppedPerSecond >= DropsPerSecond && nic.DropRatio >= DropRatio

@@ -19,6 +19,9 @@ internal sealed record HealthRates
     /// <summary>0 to 1 of all processor time.</summary>
     internal double? StealRatio { get; init; }
 
+    /// <summary>0 to 1: of the periods of the process' quota those in which it had used it up.</summary>
+    internal double? ThrottledRatio { get; init; }
+
     /// <summary>Interfaces that were there at both looks.</summary>
     internal ImmutableArray<NicRate> Nics { get; init; } = [];
 
@@ -37,6 +40,7 @@ internal sealed record HealthRates
             StealRatio = Grown(earlier.Cpu.TotalTicks, later.Cpu.TotalTicks) is > 0 and var ticks
                 ? Math.Min(1, Grown(earlier.Cpu.StealTicks, later.Cpu.StealTicks) / ticks ?? double.NaN) is var ratio && double.IsFinite(ratio) ? ratio : null
                 : null,
+            ThrottledRatio = earlier.CpuQuota is { } quotaBefore && later.CpuQuota is { } quota ? CgroupCpu.Throttled(quotaBefore, quota) : null,
             Nics = [.. later.Nics.Join(earlier.Nics, l => l.Name, e => e.Name, (l, e) => NicBetween(e, l, seconds)).OfType<NicRate>()],
         };
     }

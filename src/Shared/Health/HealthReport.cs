@@ -30,6 +30,8 @@ internal static class HealthReport
         Set(sample.MptcpEnabled, v => report.MptcpEnabled = v);
         Set(sample.HasBbr, v => report.BbrAvailable = v);
         Set(rates.StealRatio, v => report.StealRatio = v);
+        Set(sample.CpuQuota?.LimitCpus, v => report.CpuLimit = v);
+        Set(rates.ThrottledRatio, v => report.CpuThrottledRatio = v);
         if (sample.Kernel is { } kernel)
         {
             report.Kernel = kernel;

@@ -34,6 +34,9 @@ internal sealed record HealthSample
 
     internal CpuFigures Cpu { get; init; }
 
+    /// <summary>Null: nothing but the host's processors limits this process.</summary>
+    internal CgroupCpu? CpuQuota { get; init; }
+
     internal ImmutableArray<NicCounters> Nics { get; init; } = [];
 
     internal string? Kernel { get; init; }
@@ -67,6 +70,7 @@ internal sealed record HealthSample
             Process = withProcess ? ProcessFigures.Read(files) : null,
             Load1 = ProcText.Fraction(ProcText.Field(ProcText.FirstLine(files.Read("/proc/loadavg")), 0)),
             Cpu = CpuFigures.Parse(files.Read("/proc/stat")),
+            CpuQuota = CgroupCpu.Read(files),
             Nics = NicCounters.Parse(files.Read("/proc/net/dev")),
             Kernel = files.Read("/proc/sys/kernel/osrelease")?.Trim() is { Length: > 0 } release ? release : null,
             MptcpEnabled = ReadMptcp(files),

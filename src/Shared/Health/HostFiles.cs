@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Text;
 
 namespace Aggregator.Health;
@@ -14,7 +15,7 @@ internal sealed class HostFiles(string root = "/")
     /// </summary>
     internal const int MaxBytes = 256 * 1024;
 
-    private volatile Places? _places;
+    private readonly ConcurrentDictionary<string, Places> _places = new(StringComparer.Ordinal);
 
     /// <param name="path">Absolute, as on a host: `/proc/meminfo`.</param>
     /// <returns>Whole lines, at most <see cref="MaxBytes"/> of them; null: no such file, or it cannot be read.</returns>
@@ -57,16 +58,16 @@ internal sealed class HostFiles(string root = "/")
     }
 
     /// <summary>
-    /// Where the process' memory cgroups are, found anew every few seconds: it may be moved into another one, but looking for them costs ten times
+    /// Where the process' cgroups of a controller are, found anew every few seconds: it may be moved into another one, but looking for them costs ten times
     /// what looking at them does.
     /// </summary>
-    internal IReadOnlyList<CgroupPlace> CgroupPlaces(Func<IReadOnlyList<CgroupPlace>> find)
+    internal IReadOnlyList<CgroupPlace> CgroupPlaces(string controller, Func<IReadOnlyList<CgroupPlace>> find)
     {
         const long FreshMs = 5000;
         long now = Environment.TickCount64;
-        if (_places is not { } known || now - known.FoundAtMs > FreshMs)
+        if (!_places.TryGetValue(controller, out Places? known) || now - known.FoundAtMs > FreshMs)
         {
-            _places = known = new Places(find(), now);
+            _places[controller] = known = new Places(find(), now);
         }
 
         return known.All;

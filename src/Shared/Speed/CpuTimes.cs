@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Aggregator.Health;
 
 namespace Aggregator.Speed;
 
@@ -16,17 +17,7 @@ internal sealed record CpuTimes(ImmutableArray<CpuTimes.Processor> Processors)
     internal readonly record struct Processor(ulong Busy, ulong All);
 
     /// <summary>Null: the file is not there or not as it should be, as in some containers.</summary>
-    internal static CpuTimes? Read()
-    {
-        try
-        {
-            return Parse(File.ReadAllText("/proc/stat"));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    internal static CpuTimes? Read(HostFiles files) => files.Read("/proc/stat") is { } text ? Parse(text) : null;
 
     internal static CpuTimes? Parse(string text)
     {

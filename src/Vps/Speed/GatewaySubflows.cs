@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Aggregator.Mptcp;
 using Aggregator.Protocol.V1;
 using Aggregator.Vps.Sessions;
@@ -23,14 +25,28 @@ internal static class GatewaySubflows
                 continue;
             }
 
-            int count;
+            int count = 0;
+            SpeedSubflowSample? plain = null;
             try
             {
-                count = MptcpSampler.TryRead(socket, subflows, out var sample) == 0 ? sample.Count : 0;
+                if (MptcpSampler.TryRead(socket, subflows, out var sample) == 0)
+                {
+                    count = sample.Count;
+                }
+                else if (TcpInfo.TryRead(socket, out var tcp) == 0 && socket is { LocalEndPoint: IPEndPoint local, RemoteEndPoint: IPEndPoint remote })
+                {
+                    // It went on as plain TCP.
+                    plain = Of(SubflowAddress.From(local), SubflowAddress.From(remote), tcp);
+                }
             }
-            catch (ObjectDisposedException)
+            catch (Exception e) when (e is ObjectDisposedException or SocketException)
             {
                 continue;
+            }
+
+            if (plain is not null)
+            {
+                yield return plain;
             }
 
             for (int i = 0; i < count; i++)
@@ -38,16 +54,16 @@ internal static class GatewaySubflows
                 var tcp = subflows[i].Tcp;
                 if (tcp.State == TcpState.Established)
                 {
-                    yield return Of(subflows[i], tcp);
+                    yield return Of(subflows[i].Local, subflows[i].Remote, tcp);
                 }
             }
         }
     }
 
-    private static SpeedSubflowSample Of(in MptcpSubflow subflow, in TcpInfo tcp) => new()
+    private static SpeedSubflowSample Of(in SubflowAddress local, in SubflowAddress remote, in TcpInfo tcp) => new()
     {
-        Local = subflow.Local.ToString(),
-        Remote = subflow.Remote.ToString(),
+        Local = local.ToString(),
+        Remote = remote.ToString(),
         SentBytes = tcp.BytesSent,
         AcknowledgedBytes = tcp.BytesAcknowledged,
         ReceivedBytes = tcp.BytesReceived,

@@ -25,7 +25,9 @@ public sealed class VerdictTests
         return result;
     }
 
-    private static string Of(SpeedResult result) => Verdict.Of(new VerdictInput(result));
+    private static string Of(SpeedResult result, params LoadSigns[] signs) => Verdict.Of(new VerdictInput(result, signs));
+
+    private static LoadSigns Limited(bool down, double receiver, double buffer, string? link = null) => new(link, down, null, null, new SenderTimes(receiver, buffer));
 
     [Fact]
     public void Full_lines_are_the_limit() =>
@@ -44,9 +46,48 @@ public sealed class VerdictTests
     [Fact]
     public void Windows_are_told_by_whose_they_are()
     {
-        Verdict.Of(new VerdictInput(Result(150), LimitedDown: (0.6, 0.1))).ShouldStartWith("The receive window of the gateway is the limit (60 % of the time)");
-        Verdict.Of(new VerdictInput(Result(150), LimitedDown: (0.1, 0.5))).ShouldStartWith("The send buffer of the VPS is the limit (50 % of the time)");
-        Verdict.Of(new VerdictInput(Result(150), LimitedUp: (0.9, 0))).ShouldStartWith("The trunk carrier is the limit");
+        Of(Result(150), Limited(true, 0.6, 0.1)).ShouldStartWith("The receive window of the gateway is the limit (60 % of the time)");
+        Of(Result(150), Limited(true, 0.1, 0.5)).ShouldStartWith("The send buffer of the VPS is the limit (50 % of the time)");
+        Of(Result(150), Limited(false, 0.9, 0)).ShouldStartWith("The trunk carrier is the limit");
+    }
+
+    [Fact]
+    public void What_keeps_single_lines_from_being_full_is_said_of_full_sums()
+    {
+        SpeedHost few = new() { CpuRatio = 0.4, ProcessRatio = 0.97, LimitCpus = 0.2, ThrottledRatio = 0.9 };
+        Of(Result(), new LoadSigns("fibre", true, null, few, new SenderTimes(0, 0, 0.6))).ShouldBe(
+            "The VPS's processor is the limit (97 % of the 0.2 processors that its cgroup may use), on fibre down: together they carry 255 of 270 Mbit/s down (94 %), 29 of 30 Mbit/s up (97 %), and the lines may carry more.");
+        Of(Result(), new LoadSigns("fibre", false, few, null, null)).ShouldStartWith("The gateway's processor is the limit (97 % of the 0.2 processors that its cgroup may use), on fibre up: ");
+        Of(Result(), Limited(true, 0.8, 0, "fibre")).ShouldStartWith("The receive window of the gateway is the limit (80 % of the time), on fibre down: ");
+        Of(Result(change: r => r.Bonded = null), Limited(false, 0, 0.7, "lte"))
+            .ShouldBe("The send buffer of the gateway is the limit (70 % of the time), on lte up: fibre 200 down 20 up, lte 70 down 10 up Mbit/s, and the lines may carry more.");
+        // All of a processor, and a line that is full for all that: there was always something under way.
+        Of(Result(), new LoadSigns("fibre", true, few, few, new SenderTimes(0.1, 0.2, 0.01))).ShouldStartWith("The lines are the limit");
+        // Others who keep the processors busy, beside lines that are full; and a quota that nobody uses.
+        Of(Result(), new LoadSigns("fibre", true, new SpeedHost { CpuRatio = 1, CpuBusiestRatio = 1, ProcessRatio = 0.2 }, null, null)).ShouldStartWith("The lines are the limit");
+        Of(Result(), new LoadSigns("fibre", true, new SpeedHost { CpuRatio = 0.3, ProcessRatio = 0.3, LimitCpus = 1.5, ThrottledRatio = 0.02 }, null, null)).ShouldStartWith("The lines are the limit");
+    }
+
+    [Fact]
+    public void Senders_are_judged_by_the_later_half_of_their_time()
+    {
+        var series = new SenderSeries();
+        series.Of(2).ShouldBeNull();
+        for (int i = 0; i <= 10; i++)
+        {
+            // Two connections; in the first second nothing, then half of the time, a quarter of that before a closed window.
+            double busy = Math.Max(0, i - 5) * 0.2e6;
+            series.Add(new(100 + (i * 0.2), busy, busy / 4, 0));
+            series.Add(new(99, 1e9, 0, 0));
+        }
+
+        var times = series.Of(2).ShouldNotBeNull();
+        times.Receiver.ShouldBe(0.25, 0.001);
+        times.Buffer.ShouldBe(0);
+        times.Starved.ShouldNotBeNull().ShouldBe(0.5, 0.001);
+        times.WaitedForTheLine.ShouldBeFalse();
+        series.Of(1).ShouldNotBeNull().WaitedForTheLine.ShouldBeTrue();
+        series.Of(0).ShouldBeNull();
     }
 
     [Fact]
@@ -57,10 +98,12 @@ public sealed class VerdictTests
     [Fact]
     public void Stripping_memory_shaping_and_loss_are_said()
     {
-        Of(Result(200, r => (r.Links[1].Mptcp, r.Links[1].MptcpWhere) = ("stripped", "syn")))
+        Of(Result(200, r => (r.Bonded.Carrier, r.Links[1].Mptcp, r.Links[1].MptcpWhere) = ("mptcp", "stripped", "syn")))
             .ShouldBe("MPTCP is stripped on lte, so it adds little to the other links: together 200 of 270 Mbit/s down (74 %).");
+        // A lane goes on over plain TCP.
+        Of(Result(200, r => (r.Links[1].Mptcp, r.Links[1].MptcpWhere) = ("stripped", "syn"))).ShouldStartWith("The trunk carrier is the limit");
         Of(Result(change: r => (r.Links[1].Mptcp, r.Links[1].MptcpWhere) = ("stripped", "syn"))).ShouldEndWith("; MPTCP is stripped on lte (syn).");
-        Verdict.Of(new VerdictInput(Result(150), VpsMemory: "it swaps")).ShouldStartWith("The VPS is short of memory (it swaps)");
+        Verdict.Of(new VerdictInput(Result(150), [], "it swaps")).ShouldStartWith("The VPS is short of memory (it swaps)");
         Of(Result(change: r => r.Links[0].ShapingDown = new SpeedShaping { BurstMbps = 200, BurstS = 1.5, AfterMbps = 40 }))
             .ShouldContain("; fibre is shaped on the way: 200 Mbit/s down for 1.5 s, then 40");
         Of(Result(change: r => r.Links[1].PacedLossRatio = 0.012)).ShouldEndWith("; lte loses 1.2 % of its packets.");

@@ -13,7 +13,7 @@ internal static class SetCommand
         var changes = new Argument<string[]>("CHANGE")
         {
             Arity = ArgumentArity.OneOrMore,
-            Description = "down=50 up=5 (Mbit/s); delay=20 jitter=5 (ms), loss=1%, queue=500k, mtu=1400, blackhole=on|off, in both directions, or in one as down.delay=20; "
+            Description = "down=50 up=5 (Mbit/s); delay=20 jitter=5 (ms), loss=1%, queue=500k, burst=7M@80 (bytes at Mbit/s before the rate holds), mtu=1400, blackhole=on|off, in both directions, or in one as down.delay=20; "
                 + "strip=all|syn|synack|data-up|data-down|join|drop-join|drop-capable|none; carrier=off|on; gone; back.",
         };
         var command = new Command("set", "Change a line of a living lab. Changes are made one after the other.") { id, wan, changes };

@@ -38,6 +38,7 @@ internal static class ShowCommand
         if (direction is { Counters: var c } d)
         {
             lines.Add($"  {name,-4} {name}={d.RateMbps ?? 0} delay={d.DelayMs} jitter={d.JitterMs} loss={d.LossRatio} queue={d.QueueBytes}"
+                + (d.BurstBytes > 0 ? $" burst={d.BurstBytes}{(d.BurstMbps is { } at ? $"@{at}" : "")}" : "")
                 + $"{(d.Blackhole ? " blackhole=on" : "")}{(d.Outage ? " carrier=off" : "")}");
             lines.Add($"       in {c.PacketsIn} packets {c.BytesIn} bytes, delivered {c.PacketsDelivered} packets {c.BytesDelivered} bytes");
             lines.Add($"       dropped: queue {c.DroppedByQueue}, loss {c.DroppedByLoss}, outage {c.DroppedByOutage}, mtu {c.DroppedByMtu}, middlebox {c.DroppedByMiddlebox}; "

@@ -9,6 +9,7 @@ internal static class WanText
 {
     internal const string Help =
         "name=NAME, down=MBIT/S, up=MBIT/S (0: unlimited), delay=MS (one way), jitter=MS, loss=RATIO (0.01 or 1%), queue=BYTES (500k, 2M), mtu=BYTES, "
+        + "burst=BYTES@MBIT/S (7M@80: so much at that rate before the line's own holds), "
         + "nat=none|port-restricted|symmetric, strip=none|all|syn|synack|data-up|data-down|join|drop-join|drop-capable (joined by +), family=4|6|46, unshaped";
 
     /// <param name="text">`key=value,…`</param>
@@ -30,6 +31,7 @@ internal static class WanText
                 "loss" => spec with { LossRatio = Ratio(key, value) },
                 "queue" => spec with { QueueBytes = Bytes(key, value) },
                 "mtu" => spec with { MtuBytes = Bytes(key, value) },
+                "burst" when Burst(value) is var (bytes, rate) => spec with { BurstBytes = bytes, BurstMbps = rate },
                 "nat" => spec with { Nat = Nat(value) },
                 "strip" => spec with { Interference = Interference(value) },
                 "family" when value is "4" or "6" or "46" => spec with { IPv4 = value.Contains('4'), IPv6 = value.Contains('6') },
@@ -123,9 +125,10 @@ internal static class WanText
         "jitter" when Milliseconds(key, value) is var jitter => s => s with { Jitter = jitter },
         "loss" when Ratio(key, value) is var loss => s => s with { LossRatio = loss },
         "queue" when Bytes(key, value) is var queue => s => s with { QueueBytes = queue },
+        "burst" when Burst(value) is var (burst, at) => s => s with { BurstBytes = burst, BurstRateBitsPerSecond = at is { } mbps ? (long)(mbps * 1e6) : null },
         "mtu" when Bytes(key, value) is var mtu => s => s with { MtuBytes = mtu == 0 ? null : mtu },
         "blackhole" when OnOff(key, value) is var on => s => s with { BlackHole = on },
-        _ => throw new FormatException($"'{key}' cannot be set: known are down, up, rate, delay, jitter, loss, queue, mtu, blackhole "
+        _ => throw new FormatException($"'{key}' cannot be set: known are down, up, rate, burst, delay, jitter, loss, queue, mtu, blackhole "
             + "(with down. or up. before them for one direction), strip, carrier, gone, back"),
     };
 
@@ -133,6 +136,13 @@ internal static class WanText
     {
         int equals = text.IndexOf('=', StringComparison.Ordinal);
         return equals < 0 ? (text, "") : (text[..equals], text[(equals + 1)..]);
+    }
+
+    /// <summary>`7M@80`; without a rate as fast as the emulator can, and `0` takes the burst away.</summary>
+    private static (int Bytes, double? Mbps) Burst(string value)
+    {
+        int at = value.IndexOf('@', StringComparison.Ordinal);
+        return at < 0 ? (Bytes("burst", value), null) : (Bytes("burst", value[..at]), Rate("burst", value[(at + 1)..]));
     }
 
     private static double? Rate(string key, string value) => Number(key, value) is > 0 and var rate ? rate : null;

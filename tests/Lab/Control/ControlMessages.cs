@@ -22,14 +22,15 @@ internal sealed record WanState(string Name, string Interface, bool Shaped, stri
 
 /// <param name="RateMbps">Null: unlimited.</param>
 internal sealed record DirectionState(
-    double? RateMbps, double DelayMs, double JitterMs, double LossRatio, int QueueBytes, int? MtuBytes, bool Blackhole, bool Outage, LinkCountersView Counters)
+    double? RateMbps, double DelayMs, double JitterMs, double LossRatio, int QueueBytes, int? MtuBytes, bool Blackhole, bool Outage, LinkCountersView Counters,
+    long BurstBytes, double? BurstMbps)
 {
     internal static DirectionState Of(LinkDirection direction)
     {
         var s = direction.Settings;
         return new(
             s.RateMbps, s.Delay.TotalMilliseconds, s.Jitter.TotalMilliseconds, s.LossRatio, s.EffectiveQueueBytes, s.MtuBytes, s.BlackHole, direction.Outage,
-            LinkCountersView.Of(direction.Counters));
+            LinkCountersView.Of(direction.Counters), s.BurstBytes, s.BurstRateBitsPerSecond / 1e6);
     }
 }
 

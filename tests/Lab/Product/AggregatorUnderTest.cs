@@ -92,7 +92,11 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
             StartTime);
     }
 
-    internal void StartGateway() => _gateway = Lab.Gateway.Start(ProductFiles.Gateway, "run", "--config", GatewayConfig);
+    internal void StartGateway()
+    {
+        string[] command = [.. _settings.GatewayLauncher, ProductFiles.Gateway, "run", "--config", GatewayConfig];
+        _gateway = Lab.Gateway.Start(command[0], command[1..]);
+    }
 
     /// <summary>Makes a code on the VPS and proves it on the gateway.</summary>
     internal async Task PairAsync(string name = "home")

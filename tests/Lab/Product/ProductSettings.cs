@@ -29,6 +29,9 @@ internal sealed record ProductSettings
     /// <summary>What starts aggregator-vps in place of itself, with its command line behind it: `sh -c 'echo $$ >…; exec "$@"' sh`.</summary>
     internal IReadOnlyList<string> VpsLauncher { get; init; } = [];
 
+    /// <summary>The same of aggregator-gateway's daemon.</summary>
+    internal IReadOnlyList<string> GatewayLauncher { get; init; } = [];
+
     /// <summary>More lines of gateway.yaml, as they are.</summary>
     internal string GatewayMore { get; init; } = "";
 

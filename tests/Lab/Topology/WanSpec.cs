@@ -41,6 +41,12 @@ internal sealed record WanSpec(string Name)
     /// <summary>Of each direction. Null: 100 ms at its rate, at least 64 KiB.</summary>
     internal int? QueueBytes { get; init; }
 
+    /// <summary>See <see cref="LinkSettings.BurstBytes"/>; each direction that has a rate by itself.</summary>
+    internal int BurstBytes { get; init; }
+
+    /// <summary>Null: as fast as the emulator can.</summary>
+    internal double? BurstMbps { get; init; }
+
     /// <summary>The MTU of the interfaces at both ends.</summary>
     internal int MtuBytes { get; init; } = DefaultMtuBytes;
 
@@ -83,6 +89,11 @@ internal sealed record WanSpec(string Name)
             throw new ArgumentException($"WAN {Name}: IPv4, IPv6 or both");
         }
 
+        if (BurstBytes != 0 && DownMbps is null && UpMbps is null)
+        {
+            throw new ArgumentException($"WAN {Name}: a burst is of a line with a rate: down or up");
+        }
+
         if (Unshaped && (this with { Unshaped = false, Nat = NatKind.None, MtuBytes = DefaultMtuBytes, IPv4 = true, IPv6 = true } != new WanSpec(Name)))
         {
             throw new ArgumentException($"WAN {Name}: an unshaped WAN has no emulator: no rate, delay, jitter, loss, queue or MPTCP interference");
@@ -95,6 +106,8 @@ internal sealed record WanSpec(string Name)
     private LinkSettings Settings(double? mbps) => new()
     {
         RateMbps = mbps,
+        BurstBytes = mbps is null ? 0 : BurstBytes,
+        BurstRateBitsPerSecond = mbps is null || BurstBytes == 0 ? null : (long?)(BurstMbps * 1e6),
         Delay = TimeSpan.FromMilliseconds(DelayMs),
         Jitter = TimeSpan.FromMilliseconds(JitterMs),
         LossRatio = LossRatio,

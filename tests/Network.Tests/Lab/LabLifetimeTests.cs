@@ -99,17 +99,20 @@ public sealed class LabLifetimeTests
     public async Task A_living_lab_is_changed_and_shown_from_outside()
     {
         using var netlab = await UpAsync();
-        (await Tool.RunAsync(Netlab, ["set", netlab.LabId, "fibre", "down=42.5", "up.delay=33", "strip=join+drop-join", "blackhole=on"])).ExitCode.ShouldBe(0);
+        (await Tool.RunAsync(Netlab, ["set", netlab.LabId, "fibre", "down=42.5", "down.burst=7M@80", "up.delay=33", "strip=join+drop-join", "blackhole=on"])).ExitCode.ShouldBe(0);
         var show = await Tool.RunAsync(Netlab, ["show", netlab.LabId, "--json"]);
         using var json = JsonDocument.Parse(show.OutputOrThrow());
         var wan = json.RootElement.GetProperty("wans")[0];
         wan.GetProperty("strip").GetString().ShouldBe("join+drop-join");
         wan.GetProperty("down").GetProperty("rate_mbps").GetDouble().ShouldBe(42.5);
+        wan.GetProperty("down").GetProperty("burst_bytes").GetInt64().ShouldBe(7_000_000);
+        wan.GetProperty("down").GetProperty("burst_mbps").GetDouble().ShouldBe(80);
+        wan.GetProperty("up").GetProperty("burst_bytes").GetInt64().ShouldBe(0);
         wan.GetProperty("down").GetProperty("delay_ms").GetDouble().ShouldBe(10);
         wan.GetProperty("up").GetProperty("delay_ms").GetDouble().ShouldBe(33);
         wan.GetProperty("up").GetProperty("blackhole").GetBoolean().ShouldBeTrue();
 
-        foreach (string[] bad in new[] { new[] { netlab.LabId, "fibre", "down=much" }, [netlab.LabId, "nosuch", "down=1"], ["nosuch", "fibre", "down=1"], [netlab.LabId, "fibre", "loss=2"] })
+        foreach (string[] bad in new[] { new[] { netlab.LabId, "fibre", "down=much" }, [netlab.LabId, "nosuch", "down=1"], ["nosuch", "fibre", "down=1"], [netlab.LabId, "fibre", "loss=2"], [netlab.LabId, "fibre", "down.burst=7M@1"] })
         {
             var result = await Tool.RunAsync(Netlab, ["set", .. bad]);
             result.ExitCode.ShouldBe(1);

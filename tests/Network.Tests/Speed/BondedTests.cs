@@ -24,10 +24,16 @@ public sealed class BondedTests(ITestOutputHelper output)
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(150);
 
-    [SkippableFact]
-    public async Task The_default_test_ends_in_time_and_small_requests_stay_quick()
+    [SkippableTheory]
+    [InlineData("trunk", false)]
+    [InlineData("mptcp", false)]
+    [InlineData("trunk", true)]
+    [InlineData("mptcp", true)]
+    public async Task The_default_test_ends_in_time_and_small_requests_stay_quick(string carrier, bool flowBeside)
     {
-        await using Scene scene = await Scene.StartAsync(new ProductSettings { Carrier = "mptcp" }, Wans);
+        Skip.If((carrier != "trunk" || flowBeside) && Environment.GetEnvironmentVariable("AGGREGATOR_SLOW_TESTS") != "1", "by hand: AGGREGATOR_SLOW_TESTS=1");
+        await using Scene scene = await Scene.StartAsync(new ProductSettings { Carrier = carrier }, Wans);
+        await using var beside = flowBeside ? RunningFlow.Start(scene) : null;
         double idleMs = At([.. (await RequestsAsync(scene, Task.Delay(TimeSpan.FromSeconds(4)))).Select(r => r.Ms)], 0.5);
         long began = Stopwatch.GetTimestamp();
         var phases = new PhaseLog();
@@ -53,6 +59,12 @@ public sealed class BondedTests(ITestOutputHelper output)
         }
 
         output.WriteLine(phases.ToString());
+        if (beside is not null)
+        {
+            output.WriteLine(beside.Told(began, phases));
+            beside.LongestSilence(began).ShouldBeLessThan(TimeSpan.FromSeconds(3), "a running flow is not starved");
+        }
+
         SpeedBonded bonded = result.Bonded;
         bonded.HasDownMbps.ShouldBeTrue();
         bonded.HasUpMbps.ShouldBeTrue();
@@ -60,8 +72,12 @@ public sealed class BondedTests(ITestOutputHelper output)
         bonded.Subflows.Select(s => s.Link).Distinct().Count().ShouldBe(Wans.Length);
         bonded.Subflows.Sum(s => s.ShareDown).ShouldBe(1, 0.01);
         result.Verdict.ShouldNotBeNullOrEmpty();
-        // On a quiet machine all held (one run); not asked of each one here, where other work may take the processor for a moment.
-        At(busy, 0.9).ShouldBeLessThan(bound);
+        if (beside is null)
+        {
+            // Not asked of each one here, where other work may take the processor for a moment.
+            At(busy, 0.9).ShouldBeLessThan(bound);
+        }
+
         took.ShouldBeLessThan(TimeSpan.FromSeconds(45));
     }
 

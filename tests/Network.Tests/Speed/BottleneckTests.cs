@@ -43,6 +43,46 @@ public sealed class BottleneckTests(ITestOutputHelper output)
     }
 
     [SkippableFact]
+    public async Task A_processor_and_a_window_are_told_from_the_lines()
+    {
+        await using CpuCgroup vps = await CpuCgroup.CreateAsync(), gateway = await CpuCgroup.CreateAsync();
+        await using Scene scene = await Scene.StartAsync(
+            new ProductSettings { VpsLauncher = vps.Launcher, GatewayLauncher = gateway.Launcher },
+            [new("one") { DownMbps = 100, UpMbps = 100, DelayMs = 40 }, new("two") { DownMbps = 100, UpMbps = 100, DelayMs = 40 }]);
+
+        // Little enough that it is the limit on any machine, and only when all has started.
+        await vps.LimitAsync(Few);
+        (await VerdictAsync(scene, "--down")).ShouldMatch(@"^The VPS's processor is the limit \(\d+ % of the 0\.04 processors that its cgroup may use\)");
+        JsonElement health = await HealthAsync(scene);
+        health.Number("cpu_limit").ShouldBe(Few);
+        await vps.LimitAsync(null);
+
+        await gateway.LimitAsync(Few);
+        (await VerdictAsync(scene, "--up")).ShouldMatch(@"^The gateway's processor is the limit \(\d+ % of the 0\.04 processors that its cgroup may use\)");
+        await gateway.LimitAsync(null);
+
+        // Somebody's idea of saving memory, with the daemons running: new connections have it. The gateway's own settings it sees to itself.
+        scene.Lab.Gateway.SetSysctl("net/ipv4/tcp_rmem", "4096 8192 16384");
+        scene.Lab.Vps.SetSysctl("net/ipv4/tcp_wmem", "4096 8192 8192");
+        (await VerdictAsync(scene, "--down")).ShouldMatch(@"^The send buffer of the VPS is the limit \(\d+ % of the time\), on one down: ");
+    }
+
+    private const double Few = 0.04;
+
+    private async Task<string> VerdictAsync(Scene scene, string direction)
+    {
+        JsonElement result = await scene.SpeedtestAsync(direction, "--duration", "2s", "--no-bonded");
+        output.WriteLine(result.GetRawText());
+        return result.Text("verdict")!;
+    }
+
+    private static async Task<JsonElement> HealthAsync(Scene scene)
+    {
+        using JsonDocument health = JsonDocument.Parse((await scene.Product.VpsCommandAsync("health", "--json")).OutputOrThrow());
+        return health.RootElement.Clone();
+    }
+
+    [SkippableFact]
     public async Task A_rate_that_falls_after_a_burst_is_shaping()
     {
         await using Scene scene = await Scene.StartAsync(wans:

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aggregator.Lab.Product;
 using Aggregator.Lab.Topology;
 using Aggregator.Network.Tests.Lab;
 using Aggregator.Network.Tests.Scenarios;
@@ -14,6 +15,9 @@ namespace Aggregator.Network.Tests.Speed;
 public sealed class FaultTests(ITestOutputHelper output)
 {
     private const double PlainTcp = 1448.0 / 1500;
+
+    /// <summary>Its header has 20 bytes more.</summary>
+    private const double PlainTcpOverIPv6 = 1428.0 / 1500;
 
     [SkippableFact]
     public async Task A_lossy_link_and_one_behind_a_symmetric_nat_are_measured_and_named()
@@ -38,6 +42,29 @@ public sealed class FaultTests(ITestOutputHelper output)
         // The VPS's figures of the subflow behind NAT are found by its public address.
         result.GetProperty("bonded").GetProperty("mptcp_subflows").EnumerateArray()
             .Single(s => s.Text("link") == "nat").Number("rtt_ms").ShouldNotBeNull();
+    }
+
+    [SkippableTheory]
+    [InlineData("trunk")]
+    [InlineData("mptcp")]
+    public async Task A_link_with_IPv6_alone_is_measured_like_any_other(string carrier)
+    {
+        await using Scene scene = await Scene.StartAsync(
+            new ProductSettings { Carrier = carrier, Public = [LabAddresses.Vps.ToString(), LabAddresses.VpsV6.ToString()] },
+            [new("four") { DownMbps = 20, UpMbps = 10, DelayMs = 5, IPv6 = false }, new("six") { DownMbps = 30, UpMbps = 10, DelayMs = 10, IPv4 = false }]);
+        JsonElement result = await scene.SpeedtestAsync("--duration", "2s");
+        output.WriteLine(result.GetRawText());
+        JsonElement six = result.Link("six");
+        six.Text("error").ShouldBeNull();
+        six.Number("down_mbps")!.Value.ShouldBe(30 * PlainTcpOverIPv6, 30 * 0.03);
+        six.Number("up_mbps")!.Value.ShouldBe(10 * PlainTcpOverIPv6, 10 * 0.03);
+        six.Number("rtt_idle_ms")!.Value.ShouldBe(20, 2);
+        six.Number("loss_ratio").ShouldBe(0);
+        six.Text("mptcp").ShouldBe("v1");
+        six.Text("public_address").ShouldBe(scene.Lab.Wans["six"].AddressV6!.ToString());
+        result.Link("four").Text("mptcp").ShouldBe("v1");
+        // A connection of either family has subflows of that family alone; lanes are connections of their own.
+        result.GetProperty("bonded").GetProperty("subflows").EnumerateArray().Select(s => s.Text("link")).Distinct().Count().ShouldBe(carrier == "trunk" ? 2 : 1);
     }
 
     [SkippableFact]

@@ -77,7 +77,7 @@ public sealed class CgroupMemoryTests
     [InlineData("4:memory:/a\n", "1 2 0:3 / /m rw - cgroup cgroup rw,cpu\n", "")]
     [InlineData("4:memory\n4:memory:a", "1 2 0:3 / /m rw - cgroup\n - \n1 2", "")]
     public void Where_the_group_is(string groups, string mounts, string expected) =>
-        string.Join('|', CgroupMemory.Directories(groups, mounts, second: false)).ShouldBe(expected);
+        string.Join('|', CgroupTree.Directories(groups, mounts, "memory")).ShouldBe(expected);
 
     [Fact]
     public void No_path_leaves_the_mount()
@@ -85,8 +85,8 @@ public sealed class CgroupMemoryTests
         var parts = Gen.ArrayOf(Gen.Elements("..", ".", "a", "b", "", "/", "\\056\\056", "\\0", "memory")).ToArbitrary();
         Prop.ForAll(parts, parts, (group, root) =>
         {
-            var found = CgroupMemory.Directories(
-                $"4:memory:/{string.Join('/', group)}\n", $"1 2 0:3 /{string.Concat(root)} /m rw - cgroup cgroup rw,memory\n", second: false);
+            var found = CgroupTree.Directories(
+                $"4:memory:/{string.Join('/', group)}\n", $"1 2 0:3 /{string.Concat(root)} /m rw - cgroup cgroup rw,memory\n", "memory");
             return found.All(d => d.StartsWith("/m", StringComparison.Ordinal) && !d.Split('/').Contains(".."));
         }).QuickCheckThrowOnFailure();
     }

@@ -59,7 +59,7 @@ public sealed class HealthSampleTests
         foreach (string path in (string[])
             ["memory.total_bytes", "memory.available_bytes", "swap.total_bytes", "swap.used_bytes", "swap.in_pages_per_s", "swap.out_pages_per_s", "swappiness",
                 "pressure.memory_some_avg10", "pressure.cpu_some_avg10", "tcp_memory.used_pages", "tcp_memory.pressure_pages", "conntrack.used", "conntrack.max",
-                "process", "load1", "cpus", "kernel", "mptcp_enabled", "bbr_available"])
+                "process", "load1", "cpus", "kernel", "mptcp_enabled", "bbr_available", "cpu_limit", "cpu_throttled_ratio"])
         {
             var at = path.Split('.').Aggregate(root, (element, name) => element.GetProperty(name));
             at.ValueKind.ShouldBe(JsonValueKind.Null, path);
@@ -158,8 +158,8 @@ public sealed class HealthSampleTests
                 Cpu = CpuFigures.Parse(text),
                 Nics = NicCounters.Parse(text),
             });
-            _ = CgroupMemory.Directories(text ?? "", text ?? "", second: false);
-            _ = CgroupMemory.Directories(text ?? "", text ?? "", second: true);
+            _ = CgroupTree.Directories(text ?? "", text ?? "", "memory");
+            _ = CgroupTree.Directories(text ?? "", text ?? "", null);
         }).QuickCheckThrowOnFailure();
     }
 

@@ -22,6 +22,8 @@ internal sealed partial class ClientCall<TRequest, TResponse> : IDisposable
     private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private CancellationTokenRegistration _callerCancels;
     private ITimer? _deadlineTimer;
+    private TimeSpan _timeout;
+    private long _startedAt;
     private HttpResponseMessage? _response;
     private bool _ended;
     private Status _status;
@@ -109,16 +111,18 @@ internal sealed partial class ClientCall<TRequest, TResponse> : IDisposable
         }
     }
 
+    /// <summary>From here on the steady clock counts: a deadline is a time to wait, whatever the wall clock is set to meanwhile.</summary>
     private void StartTimer(DateTime deadline)
     {
+        (_timeout, _startedAt) = (deadline - Time.GetUtcNow().UtcDateTime, Time.GetTimestamp());
         _deadlineTimer = Time.CreateTimer(
             static state => ((ClientCall<TRequest, TResponse>)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _deadlineTimer.Change(GrpcProtocol.TimerFor(deadline - Time.GetUtcNow().UtcDateTime), Timeout.InfiniteTimeSpan);
+        _deadlineTimer.Change(GrpcProtocol.TimerFor(_timeout), Timeout.InfiniteTimeSpan);
     }
 
     private void OnTimer()
     {
-        TimeSpan left = Options.Deadline!.Value - Time.GetUtcNow().UtcDateTime;
+        TimeSpan left = _timeout - Time.GetElapsedTime(_startedAt);
         if (left > TimeSpan.Zero)
         {
             _deadlineTimer!.Change(GrpcProtocol.TimerFor(left), Timeout.InfiniteTimeSpan);

@@ -9,7 +9,10 @@ internal sealed partial class ServerCall
     /// <summary>HTTP/2's NO_ERROR (RFC 9113, 7): the answer is complete, the rest of the request is not wanted.</summary>
     private const int NoError = 0;
 
+    /// <summary>For the handler to look at; what counts is the time since the call began, whatever the wall clock is set to meanwhile.</summary>
     private DateTime _deadline = DateTime.MaxValue;
+    private TimeSpan _timeout;
+    private long _startedAt;
     private CancellationToken _token;
     private CancellationTokenSource? _deadlineSource;
     private ITimer? _deadlineTimer;
@@ -29,6 +32,7 @@ internal sealed partial class ServerCall
 
         DateTime now = _server.Time.GetUtcNow().UtcDateTime;
         _deadline = timeout < DateTime.MaxValue - now ? now + timeout : DateTime.MaxValue;
+        (_timeout, _startedAt) = (timeout, _server.Time.GetTimestamp());
         _deadlineSource = CancellationTokenSource.CreateLinkedTokenSource(Http.RequestAborted);
         _token = _deadlineSource.Token;
         _deadlineTimer = _server.Time.CreateTimer(
@@ -38,7 +42,7 @@ internal sealed partial class ServerCall
 
     private void OnTimer()
     {
-        TimeSpan left = _deadline - _server.Time.GetUtcNow().UtcDateTime;
+        TimeSpan left = _timeout - _server.Time.GetElapsedTime(_startedAt);
         lock (_gate)
         {
             if (_ended)

@@ -1,0 +1,38 @@
+namespace Aggregator.Gateway.Speed;
+
+/// <summary>The senders' time so far, reading after reading, on one steady clock.</summary>
+internal sealed class SenderSeries
+{
+    private readonly List<Reading> _readings = [];
+
+    /// <summary>Sums over connections, in microseconds.</summary>
+    internal readonly record struct Reading(double TimeS, double BusyUs, double ReceiverUs, double BufferUs);
+
+    internal void Add(Reading reading)
+    {
+        if (_readings.Count == 0 || reading.TimeS > _readings[^1].TimeS)
+        {
+            _readings.Add(reading);
+        }
+    }
+
+    /// <summary>Of the later half, in which the number of connections does not change any more as a rule; null: too little was read.</summary>
+    /// <param name="streams">Connections that were there to the end.</param>
+    internal SenderTimes? Of(int streams)
+    {
+        if (_readings.Count < 3 || streams < 1)
+        {
+            return null;
+        }
+
+        Reading last = _readings[^1];
+        double middle = (_readings[0].TimeS + last.TimeS) / 2;
+        Reading first = _readings.Last(r => r.TimeS <= middle);
+        double busy = last.BusyUs - first.BusyUs;
+        double all = (last.TimeS - first.TimeS) * 1e6 * streams;
+        return busy > 0 && all > 0
+            ? new SenderTimes(
+                Math.Clamp((last.ReceiverUs - first.ReceiverUs) / busy, 0, 1), Math.Clamp((last.BufferUs - first.BufferUs) / busy, 0, 1), Math.Clamp(1 - (busy / all), 0, 1))
+            : null;
+    }
+}
