@@ -17,7 +17,7 @@ internal sealed record ProbeConfig
     /// <summary>`probe.interval`: from one probe of a WAN that is well to the next. A dead idle line is known after this and <see cref="Fails"/> quick probes.</summary>
     internal TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>`probe.fails`: one lost probe is the line's business; so many in a row are an outage.</summary>
+    /// <summary>`probe.fails`: one lost probe is the line's business; so many in a row are an outage. On an idle line each but the first is three quick probes.</summary>
     internal int Fails { get; init; } = 3;
 
     /// <summary>`probe.successes`: one answer may be a straggler from before the outage.</summary>

@@ -24,10 +24,16 @@ internal sealed class PathTracker(ProbeConfig config)
     private const double ClearPart = 0.5;
 
     /// <summary>A line that loses half of everything misses three in a row all the time: an outage is what that line's own losses make unlikely to this degree.</summary>
-    private const double ByChance = 0.002;
+    private const double ByChance = 0.0001;
 
     /// <summary>With this many at the quick pace an outage is still known within three seconds.</summary>
-    private const int MostFails = 9;
+    private const int MostFails = 14;
+
+    /// <summary>
+    /// Where no traffic says anything, three quick probes stand for one: a line that begins to lose half of everything misses three in a row within seconds,
+    /// and nine hardly ever.
+    /// </summary>
+    private const int Doubts = 3;
 
     /// <summary>The pace while something is amiss, as part of the configured interval.</summary>
     private const int HurryPart = 4;
@@ -71,7 +77,8 @@ internal sealed class PathTracker(ProbeConfig config)
     internal TimeSpan Interval =>
         _alarm ? Alarm
         : _state == LinkState.Down && _answers > 0 ? Confirm
-        : _state != LinkState.Up || _misses > 0 ? Hurry
+        : _state != LinkState.Down && _misses > 0 ? Hurry / Doubts
+        : _state != LinkState.Up ? Hurry
         : config.Interval;
 
     private TimeSpan Hurry => config.Interval / HurryPart < MostHurry ? config.Interval / HurryPart : MostHurry;
@@ -92,7 +99,8 @@ internal sealed class PathTracker(ProbeConfig config)
             // The run of misses that is to be judged does not count as the line's habit.
             double loss = LossBefore(_misses);
             int unlikely = loss is <= 0 or >= 1 ? 0 : (int)Math.Ceiling(Math.Log(ByChance) / Math.Log(loss));
-            return Math.Max(config.Fails, Math.Min(unlikely, MostFails));
+            int least = _alarm ? config.Fails : 1 + ((config.Fails - 1) * Doubts);
+            return Math.Max(least, Math.Min(unlikely, MostFails));
         }
     }
 

@@ -99,7 +99,8 @@ internal sealed class LinkTest(
                         return null;
                     }
 
-                    senders.Add(new(timeS, g.BusyUs, g.ReceiverLimitedUs, g.BufferLimitedUs));
+                    bool told = g.HasQueueMs && g.Streams > 0;
+                    senders.Add(new(timeS, g.BusyUs, g.ReceiverLimitedUs, g.BufferLimitedUs, told ? g.LeastRttMs / g.Streams : null, told ? g.QueueMs / g.Streams : null));
                     return new SentSoFar(timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits, g.DeliveredBytes);
                 }),
             cancellationToken);
@@ -125,8 +126,14 @@ internal sealed class LinkTest(
                 {
                     double now = clock.NowS;
                     TcpInfo[] tcp = [.. started.Select(s => s.Tcp())];
+                    TcpInfo[] open = [.. started.Where(s => s.Running).Select(s => s.Tcp()).Where(t => t.MinRtt is not null)];
                     senders.Add(new(
-                        now, tcp.Sum(t => t.Busy.TotalMicroseconds), tcp.Sum(t => t.LimitedByReceiver.TotalMicroseconds), tcp.Sum(t => t.LimitedBySendBuffer.TotalMicroseconds)));
+                        now,
+                        tcp.Sum(t => t.Busy.TotalMicroseconds),
+                        tcp.Sum(t => t.LimitedByReceiver.TotalMicroseconds),
+                        tcp.Sum(t => t.LimitedBySendBuffer.TotalMicroseconds),
+                        open.Length == 0 ? null : open.Average(t => t.MinRtt!.Value.TotalMilliseconds),
+                        open.Length == 0 ? null : open.Average(t => Math.Max(0, (t.Rtt - t.MinRtt!.Value).TotalMilliseconds))));
                     return new SentSoFar(now, tcp.Sum(t => (double)t.DataSegmentsSent), tcp.Sum(t => (double)t.Retransmits), tcp.Sum(t => (double)t.BytesDelivered));
                 }),
             cancellationToken);

@@ -11,15 +11,19 @@ internal sealed record LoadSigns(string? Link, bool Down, SpeedHost? Gateway, Sp
 /// <param name="Receiver">Of the time with something under way: held up by the receiver's window.</param>
 /// <param name="Buffer">Held up by their own buffer.</param>
 /// <param name="Starved">Of all time: nothing was under way, because the program had given nothing to send. Null: not known.</param>
-internal readonly record struct SenderTimes(double Receiver, double Buffer, double? Starved = null)
+/// <param name="Queue">Null: not known.</param>
+internal readonly record struct SenderTimes(double Receiver, double Buffer, double? Starved = null, LineQueue? Queue = null)
 {
     /// <summary>A little of it is between two writes.</summary>
     private const double LittleStarved = 0.1;
 
     private const double LittleHeldUp = 0.5;
 
-    /// <summary>There was always something to send and room for it: what the senders waited for was the line, however busy a processor was.</summary>
-    internal bool WaitedForTheLine => Starved < LittleStarved && Receiver < LittleHeldUp && Buffer < LittleHeldUp;
+    /// <summary>
+    /// There was always something to send and room for it, and it queued on the way: what the senders waited for was the line, however busy a processor was.
+    /// Without a queue that is not said: a sender that a processor kept short may have taken what it got for the line's rate, and then sends no more (BBR).
+    /// </summary>
+    internal bool WaitedForTheLine => Starved < LittleStarved && Receiver < LittleHeldUp && Buffer < LittleHeldUp && Queue is { Stands: true };
 
     internal SpeedSenders ToMessage()
     {
@@ -29,6 +33,24 @@ internal readonly record struct SenderTimes(double Receiver, double Buffer, doub
             message.StarvedRatio = starved;
         }
 
+        if (Queue is { } queue)
+        {
+            message.QueueMs = queue.QueueMs;
+        }
+
         return message;
     }
+}
+
+/// <summary>What a loaded line's segments waited for.</summary>
+/// <param name="LeastMs">The least round trip seen.</param>
+/// <param name="QueueMs">On top of it, typically.</param>
+internal readonly record struct LineQueue(double LeastMs, double QueueMs)
+{
+    /// <summary>Two streams of BBR keep up to a round trip's worth in a full line's queue; what others' packets make is far less.</summary>
+    private const double LeastPart = 0.1;
+
+    private const double LeastQueueMs = 1;
+
+    internal bool Stands => QueueMs >= Math.Max(LeastQueueMs, LeastPart * LeastMs);
 }

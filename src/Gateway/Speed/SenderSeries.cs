@@ -5,8 +5,10 @@ internal sealed class SenderSeries
 {
     private readonly List<Reading> _readings = [];
 
-    /// <summary>Sums over connections, in microseconds.</summary>
-    internal readonly record struct Reading(double TimeS, double BusyUs, double ReceiverUs, double BufferUs);
+    /// <summary>Sums over connections, in microseconds, and the mean over those that are open, in milliseconds.</summary>
+    /// <param name="LeastMs">The least round trip seen; null: not known.</param>
+    /// <param name="QueueMs">What the present one has on top.</param>
+    internal readonly record struct Reading(double TimeS, double BusyUs, double ReceiverUs, double BufferUs, double? LeastMs = null, double? QueueMs = null);
 
     internal void Add(Reading reading)
     {
@@ -30,9 +32,13 @@ internal sealed class SenderSeries
         Reading first = _readings.Last(r => r.TimeS <= middle);
         double busy = last.BusyUs - first.BusyUs;
         double all = (last.TimeS - first.TimeS) * 1e6 * streams;
+        Reading[] later = [.. _readings.Where(r => r.TimeS >= first.TimeS && r.QueueMs is not null)];
         return busy > 0 && all > 0
             ? new SenderTimes(
-                Math.Clamp((last.ReceiverUs - first.ReceiverUs) / busy, 0, 1), Math.Clamp((last.BufferUs - first.BufferUs) / busy, 0, 1), Math.Clamp(1 - (busy / all), 0, 1))
+                Math.Clamp((last.ReceiverUs - first.ReceiverUs) / busy, 0, 1),
+                Math.Clamp((last.BufferUs - first.BufferUs) / busy, 0, 1),
+                Math.Clamp(1 - (busy / all), 0, 1),
+                later.Length == 0 ? null : (later.Average(r => r.LeastMs), later.Average(r => r.QueueMs)) is ({ } least, { } queue) ? new LineQueue(least, queue) : null)
             : null;
     }
 }

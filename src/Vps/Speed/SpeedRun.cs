@@ -57,6 +57,7 @@ internal sealed class SpeedRun(KeyPin pin, UInt128 id, CancellationToken ended)
             {
                 var group = GroupOf(groups, stream.Group);
                 stream.AddTo(group);
+                stream.AddRoundTripTo(group);
                 group.Streams++;
             }
 
@@ -104,6 +105,16 @@ internal sealed class SpeedRun(KeyPin pin, UInt128 id, CancellationToken ended)
             sum.BusyUs += (ulong)_last.Busy.TotalMicroseconds;
             sum.ReceiverLimitedUs += (ulong)_last.LimitedByReceiver.TotalMicroseconds;
             sum.BufferLimitedUs += (ulong)_last.LimitedBySendBuffer.TotalMicroseconds;
+        }
+
+        /// <summary>Behind <see cref="AddTo"/>, and only while it is open.</summary>
+        internal void AddRoundTripTo(SpeedGroup sum)
+        {
+            if (socket is not null && _last.MinRtt is { } least)
+            {
+                sum.LeastRttMs += least.TotalMilliseconds;
+                sum.QueueMs += Math.Max(0, (_last.Rtt - least).TotalMilliseconds);
+            }
         }
 
         private static TcpInfo? Read(Socket socket)

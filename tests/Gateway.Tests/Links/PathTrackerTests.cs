@@ -22,13 +22,18 @@ public sealed class PathTrackerTests
     }
 
     [Fact]
-    public void Three_misses_bring_it_down_and_two_answers_back()
+    public void Three_misses_of_which_two_are_of_three_quick_probes_bring_it_down_and_two_answers_back()
     {
         Up();
-        Miss();
-        Miss();
-        _tracker.Health.State.ShouldBe(LinkState.Up);
-        _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(300);
+        for (int i = 0; i < 6; i++)
+        {
+            Miss();
+            _tracker.Health.State.ShouldBe(LinkState.Up);
+            _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(90);
+        }
+
+        // Known within the interval, the answer time, and six of these.
+        (_tracker.AnswerTime + (6 * _tracker.Interval)).ShouldBeLessThan(TimeSpan.FromSeconds(2));
         Miss();
         _tracker.Health.State.ShouldBe(LinkState.Down);
         _tracker.Health.Reason.ShouldBe("no answer");
@@ -67,6 +72,39 @@ public sealed class PathTrackerTests
         _tracker.Health.State.ShouldBe(LinkState.Degraded);
         Miss();
         _tracker.Health.State.ShouldBe(LinkState.Down);
+    }
+
+    [Fact]
+    public void Thirty_percent_of_loss_each_way_on_an_idle_line_is_no_outage()
+    {
+        int downs = 0, degraded = 0;
+        for (int seed = 0; seed < 100; seed++)
+        {
+            var tracker = new PathTracker(ProbeConfig.Default);
+            var random = new Random(seed);
+            for (int i = 0; i < 30; i++)
+            {
+                tracker.Answered(TimeSpan.FromMilliseconds(20));
+            }
+
+            for (int i = 0; i < 100 && !tracker.IsDown; i++)
+            {
+                if (random.NextDouble() < 0.7 * 0.7)
+                {
+                    tracker.Answered(TimeSpan.FromMilliseconds(20));
+                }
+                else
+                {
+                    tracker.Missed(trafficArrives: false, "no answer");
+                }
+            }
+
+            downs += tracker.IsDown ? 1 : 0;
+            degraded += tracker.Health.State == LinkState.Degraded ? 1 : 0;
+        }
+
+        downs.ShouldBeLessThanOrEqualTo(5);
+        degraded.ShouldBe(100 - downs);
     }
 
     [Fact]
@@ -192,10 +230,10 @@ public sealed class PathTrackerTests
             downs += !was && _tracker.IsDown ? 1 : 0;
         }
 
-        // Once before its habit is known, and rarely after.
-        downs.ShouldBeLessThanOrEqualTo(3);
-        _tracker.FailsToDown.ShouldBeInRange(6, 9);
-        for (int i = 0; i < 9; i++)
+        // Before its habit is known, if at all.
+        downs.ShouldBeLessThanOrEqualTo(1);
+        _tracker.FailsToDown.ShouldBeInRange(7, 14);
+        for (int i = 0; i < 14; i++)
         {
             Miss();
         }
@@ -211,7 +249,8 @@ public sealed class PathTrackerTests
         tracker.Health.State.ShouldBe(LinkState.Up);
         tracker.Answered(TimeSpan.FromSeconds(3.5));
         tracker.Health.Reason.ShouldBe("answers vary by more than 10 ms");
-        for (int i = 0; i < 4; i++)
+        // The first, and twelve quick ones that stand for four.
+        for (int i = 0; i < 12; i++)
         {
             tracker.Missed(trafficArrives: false, "no answer");
         }

@@ -62,7 +62,9 @@ public sealed class VerdictTests
         Of(Result(change: r => r.Bonded = null), Limited(false, 0, 0.7, "lte"))
             .ShouldBe("The send buffer of the gateway is the limit (70 % of the time), on lte up: fibre 200 down 20 up, lte 70 down 10 up Mbit/s, and the lines may carry more.");
         // All of a processor, and a line that is full for all that: there was always something under way.
-        Of(Result(), new LoadSigns("fibre", true, few, few, new SenderTimes(0.1, 0.2, 0.01))).ShouldStartWith("The lines are the limit");
+        Of(Result(), new LoadSigns("fibre", true, few, few, new SenderTimes(0.1, 0.2, 0.01, new LineQueue(20, 15)))).ShouldStartWith("The lines are the limit");
+        // Without a queue the sender may only think that the line is full.
+        Of(Result(), new LoadSigns("fibre", true, null, few, new SenderTimes(0, 0, 0, new LineQueue(80, 3)))).ShouldStartWith("The VPS's processor is the limit");
         // Others who keep the processors busy, beside lines that are full; and a quota that nobody uses.
         Of(Result(), new LoadSigns("fibre", true, new SpeedHost { CpuRatio = 1, CpuBusiestRatio = 1, ProcessRatio = 0.2 }, null, null)).ShouldStartWith("The lines are the limit");
         Of(Result(), new LoadSigns("fibre", true, new SpeedHost { CpuRatio = 0.3, ProcessRatio = 0.3, LimitCpus = 1.5, ThrottledRatio = 0.02 }, null, null)).ShouldStartWith("The lines are the limit");
@@ -77,7 +79,7 @@ public sealed class VerdictTests
         {
             // Two connections; in the first second nothing, then half of the time, a quarter of that before a closed window.
             double busy = Math.Max(0, i - 5) * 0.2e6;
-            series.Add(new(100 + (i * 0.2), busy, busy / 4, 0));
+            series.Add(new(100 + (i * 0.2), busy, busy / 4, 0, 20, i));
             series.Add(new(99, 1e9, 0, 0));
         }
 
@@ -86,6 +88,7 @@ public sealed class VerdictTests
         times.Buffer.ShouldBe(0);
         times.Starved.ShouldNotBeNull().ShouldBe(0.5, 0.001);
         times.WaitedForTheLine.ShouldBeFalse();
+        times.Queue.ShouldBe(new LineQueue(20, 7.5));
         series.Of(1).ShouldNotBeNull().WaitedForTheLine.ShouldBeTrue();
         series.Of(0).ShouldBeNull();
     }
