@@ -130,7 +130,7 @@ internal static class Verdict
 
     private static string? Window(LoadSigns signs, double least)
     {
-        if (signs.Senders is not var (receiver, buffer, _) || Math.Max(receiver, buffer) <= least)
+        if (signs.Senders is not { Receiver: var receiver, Buffer: var buffer } || Math.Max(receiver, buffer) <= least)
         {
             return null;
         }

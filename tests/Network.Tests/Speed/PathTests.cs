@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Aggregator.Lab.Emulation;
+using Aggregator.Lab.Product;
 using Aggregator.Lab.Topology;
 using Aggregator.Network.Tests.Scenarios;
 using Shouldly;
@@ -18,9 +19,12 @@ public sealed class PathTests(ITestOutputHelper output)
         new("odd") { DownMbps = 20, UpMbps = 10, DelayMs = 15 },
     ];
 
-    [SkippableFact]
-    public async Task Each_kind_of_stripping_is_named()
+    [SkippableTheory]
+    [InlineData("trunk")]
+    [InlineData("mptcp")]
+    public async Task Each_kind_of_stripping_is_named(string carrier)
     {
+        Skip.If(carrier != "trunk" && Environment.GetEnvironmentVariable("AGGREGATOR_SLOW_TESTS") != "1", "by hand: AGGREGATOR_SLOW_TESTS=1");
         (MptcpInterference Box, string Mptcp, string? Where)[] kinds =
         [
             (MptcpInterference.None, "v1", null),
@@ -34,7 +38,7 @@ public sealed class PathTests(ITestOutputHelper output)
             (MptcpInterference.StripAll, "stripped", "syn"),
         ];
         // The end that sends what is stripped does not see it: the daemon finds it by asking both, without a test.
-        await using Scene scene = await Scene.StartAsync(wans: [Wans[0], Wans[1] with { Interference = MptcpInterference.StripDataDown }]);
+        await using Scene scene = await Scene.StartAsync(new ProductSettings { Carrier = carrier }, [Wans[0], Wans[1] with { Interference = MptcpInterference.StripDataDown }]);
         await scene.Product.WaitForStatusAsync(
             s => s.Link("good").Text("mptcp") == "v1" && s.Link("odd").Text("mptcp") == "stripped", "verification of both paths", TimeSpan.FromSeconds(40));
         var misses = new List<string>();
