@@ -48,7 +48,7 @@ public sealed partial class TerminalTests(ITestOutputHelper output)
     }
 
     /// <summary>Without what moves the cursor or colours.</summary>
-    private static IEnumerable<string> Lines(string text) => Control().Replace(text, "").Split('\r', '\n');
+    private static string[] Lines(string text) => Control().Replace(text, "").Split('\r', '\n');
 
     private static string Unbroken(string text) => Blanks().Replace(Control().Replace(text, ""), " ");
 
