@@ -14,6 +14,9 @@ internal sealed class PathTracker(ProbeConfig config)
 
     private const int History = 64;
 
+    /// <summary>Probes that are the line's latest habit.</summary>
+    private const int Recent = 12;
+
     /// <summary>Less says nothing: one loss of five is not 20 %.</summary>
     private const int ProbesForLoss = 20;
 
@@ -97,7 +100,7 @@ internal sealed class PathTracker(ProbeConfig config)
         get
         {
             // The run of misses that is to be judged does not count as the line's habit.
-            double loss = LossBefore(_misses);
+            double loss = Math.Max(LossBefore(_misses), RecentLossBefore(_misses));
             int unlikely = loss is <= 0 or >= 1 ? 0 : (int)Math.Ceiling(Math.Log(ByChance) / Math.Log(loss));
             int least = _alarm ? config.Fails : 1 + ((config.Fails - 1) * Doubts);
             return Math.Max(least, Math.Min(unlikely, MostFails));
@@ -217,6 +220,14 @@ internal sealed class PathTracker(ProbeConfig config)
         int lost = BitOperations.PopCount(_history >> skipped);
         int known = _known - skipped;
         return known < ProbesForLoss && lost < LossesThatTell ? 0 : (double)lost / known;
+    }
+
+    /// <summary>Of a line that has begun to lose, the good time before says nothing any more.</summary>
+    private double RecentLossBefore(int skipped)
+    {
+        int known = Math.Min(_known - skipped, Recent);
+        int lost = known <= 0 ? 0 : BitOperations.PopCount((_history >> skipped) & ((1UL << Recent) - 1));
+        return lost < LossesThatTell ? 0 : (double)lost / known;
     }
 
     private static TimeSpan Within(double ms, TimeSpan least) =>
