@@ -385,9 +385,17 @@ internal sealed class LinkTest(
     }
 
     /// <summary>When a bucket is empty a burst's worth is lost, and what comes in order stands still and jumps; what arrives at all falls and stays.</summary>
-    private static SpeedShaping? Shape(LoadResult load) => (Shaping.Find(load.Delivered) ?? Shaping.Find(load.Series)) is { } burst
-        ? new SpeedShaping { BurstMbps = burst.Mbps, BurstS = burst.Seconds, BurstBytes = burst.Bytes, AfterMbps = burst.AfterMbps }
-        : null;
+    private static SpeedShaping? Shape(LoadResult load)
+    {
+        if ((Shaping.Find(load.Delivered) ?? Shaping.Find(load.Series)) is not { } burst)
+        {
+            return null;
+        }
+
+        // The steady rate where that is of the time behind the burst: what waited behind a loss in it arrives later, and is no part of what the line does then.
+        double after = load.Rate is { IsSteady: true, Mbps: var steady } && steady < (burst.Mbps + burst.AfterMbps) / 2 ? steady : burst.AfterMbps;
+        return new SpeedShaping { BurstMbps = burst.Mbps, BurstS = burst.Seconds, BurstBytes = burst.Bytes, AfterMbps = after };
+    }
 
     private SpeedHeader Header(SpeedKind kind, SpeedLoad load, uint group) => new(kind, load, group, call.RunId, SpeedProtocol.LongestStream);
 
