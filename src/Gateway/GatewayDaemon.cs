@@ -16,6 +16,7 @@ using Aggregator.Gateway.Node;
 using Aggregator.Gateway.Packets;
 using Aggregator.Gateway.Policy;
 using Aggregator.Gateway.Portals;
+using Aggregator.Gateway.Resolver;
 using Aggregator.Gateway.Roles;
 using Aggregator.Gateway.Speed;
 using Aggregator.Gateway.Status;
@@ -156,7 +157,7 @@ internal static class GatewayDaemon
         {
             host.Links.Loaded += roles.Start;
             await StartHostAsync(host, cancellationToken);
-            await using TrunkCarrier? packetLanes = lanes || !config.Ingress.Transparent ? null : new TrunkCarrier(
+            await using TrunkCarrier? packetLanes = lanes || !TakesPackets(config) ? null : new TrunkCarrier(
                 sessions => new TrunkLaneDialer(connector, sessions, target, identity, node, config.Encrypt, time),
                 wans, node, TrunkBudget.ForMemory(memory), TrunkLimits.Default, time, laneLogger);
             using PacketIngress? packets = await StartPacketsAsync(config, (carrier as TrunkCarrier ?? packetLanes)?.Sessions, host, warnings, time, loggers, cancellationToken);
@@ -165,8 +166,12 @@ internal static class GatewayDaemon
                 node.Beside.Add(packets.RunAsync);
             }
 
+            var lookup = new NameLookup(new CarriedQuestion(carrier, time));
             await using var ingress = await IngressSet.StartAsync(
-                config.Ingress with { WholeIp = config.Ingress.WholeIp && packets is not null }, context, warnings, cancellationToken);
+                config.Ingress with { WholeIp = config.Ingress.WholeIp && packets is not null },
+                context with { Datagrams = new TunnelDatagrams(packets, () => leaving.State.IsDirect, lookup.FindAsync) },
+                warnings,
+                cancellationToken);
             await using var mptcp = new MptcpWatch(
                 () => host.Snapshot,
                 () => node.Picture.Reachability == NodeReachability.Connected ? host.VpsAddresses : [],
@@ -263,12 +268,17 @@ internal static class GatewayDaemon
         _ => [],
     };
 
+    private static bool TakesLanPackets(GatewayConfig config) => config.Ingress.Transparent && !config.Lan.IsEmpty;
+
+    /// <summary>The LAN's, or the datagrams of SOCKS5's clients.</summary>
+    private static bool TakesPackets(GatewayConfig config) => TakesLanPackets(config) || config.Ingress.Socks is not null;
+
     /// <summary>Null: packets are not asked for, or cannot be had, which a warning says; TCP goes on.</summary>
     private static async Task<PacketIngress?> StartPacketsAsync(
         GatewayConfig config, TrunkSessions? sessions, HostController host, List<Warning> warnings, TimeProvider time, ILoggerFactory loggers,
         CancellationToken cancellationToken)
     {
-        if (sessions is null || !config.Ingress.Transparent || config.Lan.IsEmpty)
+        if (sessions is null || !TakesPackets(config))
         {
             return null;
         }
@@ -278,7 +288,7 @@ internal static class GatewayDaemon
         if (device is null)
         {
             logger.PacketsOff(problem!);
-            warnings.Add(new Warning { Code = "packets-unavailable", Text = $"UDP, ICMP and the rest of the LAN are not carried: {problem}" });
+            warnings.Add(new Warning { Code = "packets-unavailable", Text = $"{(TakesLanPackets(config) ? "UDP, ICMP and the rest of the LAN are" : "UDP of SOCKS5 clients is")} not carried: {problem}" });
             return null;
         }
 

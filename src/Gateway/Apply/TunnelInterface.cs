@@ -1,5 +1,6 @@
 using Aggregator.Gateway.Links;
 using Aggregator.Netlink;
+using Aggregator.Processes;
 using Aggregator.Tun;
 
 namespace Aggregator.Gateway.Apply;
@@ -22,6 +23,15 @@ internal static class TunnelInterface
         {
             device.Dispose();
             return (null, 0, $"the interface {device.Name} is gone again");
+        }
+
+        // Without a route: only who binds to the interface uses them. A host without IPv6 has the other one alone.
+        var given = await Tool.RunAsync("ip", ["addr", "add", $"{HostNumbers.TunnelV4}/32", "dev", device.Name, "noprefixroute"], cancellationToken: cancellationToken);
+        await Tool.RunAsync("ip", ["addr", "add", $"{HostNumbers.TunnelV6}/128", "dev", device.Name, "noprefixroute", "nodad"], cancellationToken: cancellationToken);
+        if (!given.Succeeded)
+        {
+            device.Dispose();
+            return (null, 0, $"the interface {device.Name} takes no address: {given.Error.Trim().Split('\n')[0]}");
         }
 
         return (device, link.Index, null);

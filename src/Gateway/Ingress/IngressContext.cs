@@ -16,6 +16,11 @@ internal sealed record IngressContext(
     /// <summary>Flows that are to go twice.</summary>
     internal RedundantFlows Redundant { get; init; } = RedundantFlows.None;
 
+    /// <summary>How single datagrams leave. Null: not at all.</summary>
+    internal IDatagramWay? Datagrams { get; init; }
+
+    internal AssociationDesk Associations { get; init; } = new(AssociationLimits.Default);
+
     /// <summary>A place for each connection of any listener, <see cref="IngressLimits.MaxConnections"/> in all.</summary>
     internal SemaphoreSlim Slots { get; } = new(Limits.MaxConnections);
 

@@ -11,12 +11,15 @@ internal sealed class SocksHandshake(IByteStream client, HandshakeBuffer buffer,
 {
     internal FlowTarget Target { get; private set; }
 
+    /// <summary>CONNECT or UDP ASSOCIATE, when there is a request.</summary>
+    internal SocksCommand Command { get; private set; }
+
     /// <summary>Why there is no request; null when there is one.</summary>
     internal string? Problem { get; private set; }
 
     internal bool WrongCredentials { get; private set; }
 
-    /// <summary>Whether a CONNECT came, its <see cref="Target"/> set and the bytes after it still in the buffer.</summary>
+    /// <summary>Whether a request came that is served here, its <see cref="Target"/> set and the bytes after it still in the buffer.</summary>
     /// <exception cref="IOException">The transport failed.</exception>
     internal async ValueTask<bool> RunAsync(CancellationToken cancellationToken) =>
         await AgreeOnMethodAsync(cancellationToken)
@@ -86,12 +89,13 @@ internal sealed class SocksHandshake(IByteStream client, HandshakeBuffer buffer,
             {
                 case SocksParse.Done:
                     buffer.Consume(consumed);
-                    if (command != SocksCommand.Connect)
+                    if (command is not (SocksCommand.Connect or SocksCommand.UdpAssociate))
                     {
                         return await RefuseAsync(SocksReply.CommandNotSupported, $"command {command} is not supported", cancellationToken);
                     }
-                    Target = target;
-                    return target.Port != 0 || await RefuseAsync(SocksReply.GeneralFailure, "port 0 cannot be connected to", cancellationToken);
+                    (Target, Command) = (target, command);
+                    // Of UDP it is the client's own port, and 0 where it does not know it yet (RFC 1928 section 4).
+                    return target.Port != 0 || command == SocksCommand.UdpAssociate || await RefuseAsync(SocksReply.GeneralFailure, "port 0 cannot be connected to", cancellationToken);
                 case SocksParse.BadCommand:
                     return await RefuseAsync(SocksReply.CommandNotSupported, "unknown command", cancellationToken);
                 case SocksParse.BadAddressType:

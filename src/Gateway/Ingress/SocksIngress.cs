@@ -8,7 +8,7 @@ using Aggregator.Relay;
 
 namespace Aggregator.Gateway.Ingress;
 
-/// <summary>SOCKS5 with CONNECT (RFC 1928), and user name and password (RFC 1929) when users are configured.</summary>
+/// <summary>SOCKS5 with CONNECT and UDP ASSOCIATE (RFC 1928), and user name and password (RFC 1929) when users are configured.</summary>
 internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> users, IngressContext context) : IIngress
 {
     private readonly SocksUsers _users = new(users);
@@ -40,14 +40,23 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
             return;
         }
         using var buffer = new HandshakeBuffer(context.Limits.MaxSocksBytes);
-        if (await ShakeHandsAsync(client, remote, buffer, stopping) is { } target)
+        if (await ShakeHandsAsync(client, remote, buffer, stopping) is not var (command, target))
+        {
+            return;
+        }
+        if (command == SocksCommand.UdpAssociate)
+        {
+            buffer.Dispose();
+            await AssociateAsync(client, (IPEndPoint)remote, ((IPEndPoint)socket.LocalEndPoint!).Address, target);
+        }
+        else
         {
             await FlowRun.RunAnsweredAsync(context, Name, client, remote, target, buffer, reply => AnswerAsync(client, reply));
         }
     }
 
     /// <summary>Null: there is no request, and all that was to be said about it is said. By itself, so that a flow holds nothing of it.</summary>
-    private async ValueTask<FlowTarget?> ShakeHandsAsync(SocketByteStream client, EndPoint remote, HandshakeBuffer buffer, CancellationToken stopping)
+    private async ValueTask<(SocksCommand Command, FlowTarget Target)?> ShakeHandsAsync(SocketByteStream client, EndPoint remote, HandshakeBuffer buffer, CancellationToken stopping)
     {
         var handshake = new SocksHandshake(client, buffer, _users);
         using var deadline = new CancellationTokenSource(context.Limits.HandshakeTimeout, context.Time);
@@ -56,7 +65,7 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
         {
             if (await handshake.RunAsync(either.Token))
             {
-                return handshake.Target;
+                return (handshake.Command, handshake.Target);
             }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -69,11 +78,62 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
         return null;
     }
 
-    private static async ValueTask AnswerAsync(SocketByteStream client, OpenReply reply)
+    private static ValueTask AnswerAsync(SocketByteStream client, OpenReply reply) => AnswerAsync(client, Socks5.ReplyFor(reply.Result), reply.Bound);
+
+    private static async ValueTask AnswerAsync(SocketByteStream client, SocksReply reply, IPEndPoint? bound)
     {
         byte[] message = new byte[Socks5.MaxReplyBytes];
-        int length = Socks5.WriteReply(message, Socks5.ReplyFor(reply.Result), reply.Bound);
+        int length = Socks5.WriteReply(message, reply, bound);
         await client.WriteAsync(message.AsMemory(0, length), CancellationToken.None);
+    }
+
+    private async Task AssociateAsync(SocketByteStream client, IPEndPoint remote, IPAddress local, FlowTarget announced)
+    {
+        using FlowRegistry.Flow flow = context.Flows.Begin(Name);
+        var reply = context.Datagrams?.State switch
+        {
+            DatagramWayState.Ready => SocksReply.Succeeded,
+            DatagramWayState.Away => SocksReply.NetworkUnreachable,
+            _ => SocksReply.CommandNotSupported,
+        };
+        bool entered = reply == SocksReply.Succeeded && context.Associations.TryEnter(remote.Address);
+        if (reply == SocksReply.Succeeded && !entered)
+        {
+            reply = SocksReply.GeneralFailure;
+        }
+        try
+        {
+            using var association = entered
+                ? new SocksAssociation(remote, local, announced, context.Datagrams!, context.Associations.Limits, context.Flows, context.Time, flow.Ending)
+                : null;
+            flow.Answered(association is null ? OpenResult.Failed : OpenResult.Opened);
+            await AnswerAsync(client, reply, association?.LocalEndPoint);
+            if (association is not null)
+            {
+                await association.RunAsync(client);
+                return;
+            }
+            context.Logger.NotOpened(Name, "UDP", remote, reply.ToString());
+            flow.Dispose();
+            await OrderlyClose.EndAsync(client, context.Time, flow.Ending);
+        }
+        catch (SocketException e)
+        {
+            // No descriptor, no port: the client hears of it by the end of its connection.
+            flow.Answered(OpenResult.Busy);
+            context.Logger.NotOpened(Name, "UDP", remote, e.Message);
+        }
+        catch (IOException e)
+        {
+            context.Logger.ClientGone(Name, remote, e.Message);
+        }
+        finally
+        {
+            if (entered)
+            {
+                context.Associations.Leave(remote.Address);
+            }
+        }
     }
 
     private void Report(SocksHandshake handshake, EndPoint remote)

@@ -30,6 +30,14 @@ internal static class HostNumbers
     /// <summary>The tunnel's interface.</summary>
     internal const string TunnelDevice = "agg0";
 
+    /// <summary>
+    /// This host's own addresses in the tunnel, whence it sends for others (SOCKS5's UDP). Every gateway has the same: the VPS tells them apart by
+    /// their interfaces. Of the carriers' range (RFC 6598), which no LAN has, and a unique local prefix drawn once (RFC 4193).
+    /// </summary>
+    internal static readonly System.Net.IPAddress TunnelV4 = System.Net.IPAddress.Parse("100.127.166.1");
+
+    internal static readonly System.Net.IPAddress TunnelV6 = System.Net.IPAddress.Parse("fdc4:9d1e:a6a6::1");
+
     /// <summary>Tables 0xA6F0 to 0xA6FC stay free for later use.</summary>
     internal const int MaxWans = 0xF0;
 

@@ -25,6 +25,8 @@ internal sealed class PacketIngress : IDisposable
     /// <summary>packets.proto</summary>
     private const int MaxNetworks = 64;
 
+    private static readonly ImmutableArray<IPNetwork> Own = [new(HostNumbers.TunnelV4, 32), new(HostNumbers.TunnelV6, 128)];
+
     private readonly TunPort _port;
     private readonly int _index;
     private readonly LanFilter _filter;
@@ -34,6 +36,7 @@ internal sealed class PacketIngress : IDisposable
     private readonly ILogger _logger;
     private volatile TrunkSession? _session;
     private volatile Attached? _attached;
+    private volatile bool _isRefused;
     private volatile string? _reason = "the VPS has not been asked yet";
 
     internal PacketIngress(
@@ -50,6 +53,9 @@ internal sealed class PacketIngress : IDisposable
         Follow();
         _port.Start();
     }
+
+    /// <summary>Whether packets go at this moment.</summary>
+    internal PacketWay Way => _attached is null ? _isRefused ? PacketWay.Refused : PacketWay.Waiting : _session is { IsCarrying: true } ? PacketWay.On : PacketWay.Waiting;
 
     /// <summary>Where the packets of others than the LAN may go too (roaming clients): the way to the VPS at this moment.</summary>
     internal IPacketPath? Path => _session;
@@ -146,9 +152,9 @@ internal sealed class PacketIngress : IDisposable
         _session = session;
     }
 
-    /// <summary>Private networks of ours that are no WAN's: they are the LAN's, and what lies behind it.</summary>
+    /// <summary>Our own addresses in the tunnel, and private networks of ours that are no WAN's: they are the LAN's, and what lies behind it.</summary>
     private ImmutableArray<IPNetwork> Networks() =>
-        [.. _host.Snapshot.LocalNetworks.Where(n => n.PrefixLength > 0 && !n.BaseAddress.IsIPv6LinkLocal && !IPAddress.IsLoopback(n.BaseAddress)).Take(MaxNetworks)];
+        [.. Own, .. _host.Snapshot.LocalNetworks.Where(n => n.PrefixLength > 0 && !n.BaseAddress.IsIPv6LinkLocal && !IPAddress.IsLoopback(n.BaseAddress)).Except(Own).Take(MaxNetworks - Own.Length)];
 
     private async Task<Attached?> AttachAsync(GrpcChannel channel, ImmutableArray<IPNetwork> networks, CancellationToken cancellationToken)
     {
@@ -160,6 +166,7 @@ internal sealed class PacketIngress : IDisposable
             var attached = new Attached(networks, reply.Nat, IsFinal: false);
             _filter.Own = new PrefixSet(networks);
             _attached = attached;
+            _isRefused = false;
             _host.SetTunnel(new TunnelUse(_port.Name, _index, reply.Ipv4, reply.Ipv6));
             _logger.PacketsOn(_port.Name, reply.Ipv4, reply.Ipv6, reply.Nat);
             return attached;
@@ -174,6 +181,7 @@ internal sealed class PacketIngress : IDisposable
             }
 
             _attached = null;
+            _isRefused = true;
             _host.SetTunnel(null);
             if (_reason != reason)
             {
@@ -183,6 +191,17 @@ internal sealed class PacketIngress : IDisposable
 
             return tooOld ? new Attached([], "", IsFinal: true) : null;
         }
+    }
+
+    internal enum PacketWay
+    {
+        On,
+
+        /// <summary>For the VPS or a lane.</summary>
+        Waiting,
+
+        /// <summary>The VPS does not take packets.</summary>
+        Refused,
     }
 
     private sealed record Attached(ImmutableArray<IPNetwork> Networks, string Nat, bool IsFinal);

@@ -101,6 +101,45 @@ internal sealed class MapReader(string file, YamlMap map, string prefix, List<Se
         return values.Count == items.Length ? values.ToImmutable() : null;
     }
 
+    /// <summary>One value, or a list of them. Null as above.</summary>
+    internal ImmutableArray<T>? OneOrMore<T>(string key, string example, Func<string, Parsed<T>> parse)
+        where T : class
+    {
+        if (Find(key)?.Value is not YamlScalar)
+        {
+            return List(key, example, parse);
+        }
+
+        return Value(key, parse) is { } value ? [value] : null;
+    }
+
+    /// <summary>A mapping whose keys are the user's own, in the file's order. Null as above.</summary>
+    internal ImmutableArray<(TKey Key, TValue Value)>? Table<TKey, TValue>(
+        string key, string example, Func<string, Parsed<TKey>> parseKey, Func<string, Parsed<TValue>> parse)
+        where TKey : class
+        where TValue : class
+    {
+        if (Map(key, example) is not { } inner || Find(key)?.Value is not YamlMap table)
+        {
+            return null;
+        }
+
+        var pairs = ImmutableArray.CreateBuilder<(TKey, TValue)>(table.Entries.Length);
+        foreach (var entry in table.Entries)
+        {
+            if (parseKey(entry.Key) is { Problem: { } problem })
+            {
+                inner.ReportAt(entry.Line, Shorten(entry.Key), problem);
+            }
+            else if (inner.Value(entry.Key, parse) is { } value)
+            {
+                pairs.Add((parseKey(entry.Key).Value!, value));
+            }
+        }
+
+        return pairs.Count == table.Entries.Length ? pairs.ToImmutable() : null;
+    }
+
     /// <summary>A list of mappings, each read by <paramref name="read"/>, which leaves <see cref="Finish"/> to us. Null as above.</summary>
     internal ImmutableArray<T>? Maps<T>(string key, string example, Func<MapReader, T?> read)
         where T : class

@@ -1,5 +1,6 @@
 using Aggregator.Vps.Status;
 using Aggregator.Health;
+using Aggregator.DnsWire;
 using Aggregator.Flows;
 using Aggregator.Host;
 using Aggregator.Hosting;
@@ -16,6 +17,7 @@ using Aggregator.Vps.Health;
 using Aggregator.Vps.Listener;
 using Aggregator.Vps.Packets;
 using Aggregator.Vps.Pairing;
+using Aggregator.Vps.Resolver;
 using Aggregator.Vps.Sessions;
 using Aggregator.Vps.Speed;
 using Microsoft.AspNetCore.Builder;
@@ -73,6 +75,9 @@ internal static class VpsApplication
         services.AddSingleton<EgressPolicySource>();
         services.AddSingleton<BuiltInTargets>();
         services.AddSingleton<Dialer>();
+        var servers = new OwnServers();
+        services.AddSingleton(s => new NameService(
+            () => servers.Current, new HostsFile(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<NameService>>()));
         services.AddSingleton(RelayBudget.ForMemory(ProcessMemory.TotalBytes(new HostFiles())));
         services.AddSingleton<GatewaySessions>();
         services.AddSingleton<PlainSessions>();
@@ -123,6 +128,9 @@ internal static class VpsApplication
         app.Services.GetRequiredService<BuiltInTargets>().Add(
             new FlowTarget(SpeedProtocol.FlowName, SpeedProtocol.FlowPort),
             socket => _ = speed.ServeAsync(new SocketByteStream(socket), socket, pin: null, app.Lifetime.ApplicationStopping));
+        var names = app.Services.GetRequiredService<NameService>();
+        app.Services.GetRequiredService<BuiltInTargets>().Add(
+            NameProtocol.Target, socket => _ = names.ServeAsync(socket, app.Lifetime.ApplicationStopping));
         // Nobody else asks for it.
         _ = app.Services.GetRequiredService<SessionMetrics>();
         app.UseMiddleware<PeerGate>();

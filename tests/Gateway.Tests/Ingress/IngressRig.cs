@@ -31,6 +31,15 @@ internal sealed class IngressRig : IAsyncDisposable
     internal static Task<IngressRig> SocksAsync(ICarrier carrier, IngressLimits? limits = null, params ProxyUser[] users) =>
         StartAsync(carrier, limits, context => new SocksIngress(new IPEndPoint(IPAddress.Loopback, 0), [.. users], context));
 
+    /// <summary>For UDP ASSOCIATE.</summary>
+    internal static async Task<IngressRig> SocksAsync(IDatagramWay way, AssociationLimits? limits = null, params ProxyUser[] users)
+    {
+        IngressContext context = Context(new DirectCarrier()) with { Datagrams = way, Associations = new AssociationDesk(limits ?? AssociationLimits.Default) };
+        var ingress = new SocksIngress(new IPEndPoint(IPAddress.Loopback, 0), [.. users], context);
+        StartResult started = await ingress.StartAsync(CancellationToken.None);
+        return started.Succeeded ? new IngressRig(ingress, context.Flows) : throw new InvalidOperationException(started.Error);
+    }
+
     internal static Task<IngressRig> HttpAsync(ICarrier carrier, IngressLimits? limits = null) =>
         StartAsync(carrier, limits, context => new HttpIngress(new IPEndPoint(IPAddress.Loopback, 0), context));
 

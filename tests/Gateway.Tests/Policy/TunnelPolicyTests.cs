@@ -54,6 +54,18 @@ public sealed class TunnelPolicyTests
     public void While_traffic_goes_out_directly_nothing_is_led() =>
         HostPolicy.Decide(Input(Both) with { IsDirect = true }).ToString().ShouldNotContain("agg0");
 
+    [Fact]
+    public void Without_a_LAN_only_the_hosts_own_sockets_there_are_led()
+    {
+        var input = Input(Both);
+        var state = HostPolicy.Decide(input with { Config = input.Config with { Lan = [], Ingress = new IngressConfig { Socks = new IPEndPoint(IPAddress.Loopback, 1080) } } });
+        state.Routes.Select(r => r.ToString()).ShouldContain("default dev agg0 table 0xa6fd");
+        state.Rules.Select(r => r.ToString()).ShouldBe(["priority 10606 oif agg0 lookup 0xa6fd", "-6 priority 10606 oif agg0 lookup 0xa6fd"]);
+        state.Sysctls.Select(s => s.Name.ToString()).ShouldNotContain("net.ipv4.conf.agg0.forwarding");
+        state.Sysctls.Select(s => s.Name.ToString()).ShouldContain("net.ipv4.conf.agg0.rp_filter");
+        state.Tproxy.ShouldBeNull();
+    }
+
     private static PolicyInput Input(TunnelUse? tunnel, bool wholeIp = false) => new()
     {
         Config = new GatewayConfig { Lan = ["lan0"], Ingress = new IngressConfig { Transparent = true, WholeIp = wholeIp } },

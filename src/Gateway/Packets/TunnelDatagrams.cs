@@ -1,0 +1,43 @@
+using System.Net;
+using System.Net.Sockets;
+using Aggregator.Gateway.Ingress;
+using Aggregator.Gateway.Links;
+using Aggregator.Mptcp;
+
+namespace Aggregator.Gateway.Packets;
+
+/// <summary>
+/// SOCKS5 clients' datagrams on the packet path: sockets of this host that are tied to the tunnel's interface, with its address. What they send is an IP packet
+/// like the LAN's, under the same rules at the VPS; errors, fragments and path MTU are the kernel's.
+/// </summary>
+/// <param name="packets">Null: there is no tunnel.</param>
+/// <param name="isDirect">Nothing is carried at this moment, by the configuration.</param>
+internal sealed class TunnelDatagrams(PacketIngress? packets, Func<bool> isDirect, Func<string, CancellationToken, Task<IPAddress?>> find) : IDatagramWay
+{
+    public DatagramWayState State => packets switch
+    {
+        null => DatagramWayState.Unavailable,
+        _ when isDirect() => DatagramWayState.Away,
+        { Way: PacketIngress.PacketWay.On } => DatagramWayState.Ready,
+        { Way: PacketIngress.PacketWay.Refused } => DatagramWayState.Unavailable,
+        _ => DatagramWayState.Away,
+    };
+
+    public Socket Open(AddressFamily family)
+    {
+        var socket = new Socket(family, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            SocketOptions.BindToDevice(socket, HostNumbers.TunnelDevice);
+            socket.Bind(new IPEndPoint(family == AddressFamily.InterNetwork ? HostNumbers.TunnelV4 : HostNumbers.TunnelV6, 0));
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public Task<IPAddress?> FindAsync(string name, CancellationToken cancellationToken) => find(name, cancellationToken);
+}
