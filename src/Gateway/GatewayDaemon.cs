@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Aggregator.Cli;
+using Aggregator.DnsWire;
 using Aggregator.Gateway.Api;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Cli;
@@ -166,7 +167,11 @@ internal static class GatewayDaemon
                 node.Beside.Add(packets.RunAsync);
             }
 
-            var lookup = new NameLookup(new CarriedQuestion(carrier, time));
+            var carried = new CarriedQuestion(carrier, time);
+            var lookup = new NameLookup(carried);
+            await using NameServer? names = config.Dns is null
+                ? null
+                : StartNames(config, config.Dns, carried, host, () => leaving.State.IsDirect, time, loggers.CreateLogger("Aggregator.Gateway.Resolver"));
             await using var ingress = await IngressSet.StartAsync(
                 config.Ingress with { WholeIp = config.Ingress.WholeIp && packets is not null },
                 context with { Datagrams = new TunnelDatagrams(packets, () => leaving.State.IsDirect, lookup.FindAsync) },
@@ -183,7 +188,7 @@ internal static class GatewayDaemon
             node.Changed += mptcp.Wake;
             mptcp.Start();
             var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings,
-                new LinkExtras(config, book, quotas, wifi, direct, leaving), mptcp, () => packets?.Status(), time);
+                new LinkExtras(config, book, quotas, wifi, direct, leaving), mptcp, () => packets?.Status(), () => names?.Status(), time);
             await using var watch = new TrafficWatch(
                 () => Sockets(carrier), () => host.Snapshot, host.Traffic, time, loggers.CreateLogger<TrafficWatch>());
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
@@ -267,6 +272,16 @@ internal static class GatewayDaemon
         TrunkCarrier trunk => trunk.Lanes.Keepers.Values.Select(k => k.Live?.Socket).OfType<Socket>(),
         _ => [],
     };
+
+    /// <exception cref="CliException">It cannot listen where the user wants it.</exception>
+    private static NameServer StartNames(
+        GatewayConfig config, DnsConfig dns, CarriedQuestion carried, HostController host, Func<bool> isDirect, TimeProvider time, ILogger logger)
+    {
+        var direct = new DirectQuestion(dns.Direct, dns.Listen, () => host.Snapshot, () => ResolvConf.Servers(new HostFiles().Read(ResolvConf.Path) ?? ""), time);
+        var desk = new NameDesk(dns, carried, direct, isDirect, config.Direct.IsFallback, ResolverLimits.Default, time, logger);
+        var server = new NameServer(dns, desk, () => host.Snapshot, ResolverLimits.Default, time, logger);
+        return server.Start() is { } problem ? throw new CliException(problem) : server;
+    }
 
     private static bool TakesLanPackets(GatewayConfig config) => config.Ingress.Transparent && !config.Lan.IsEmpty;
 

@@ -35,6 +35,9 @@ internal sealed record GatewayConfig
 
     internal DirectConfig Direct { get; init; } = new();
 
+    /// <summary>Null: clients ask whom they like.</summary>
+    internal DnsConfig? Dns { get; init; }
+
     internal RedundantFlows Redundant { get; init; } = RedundantFlows.None;
 
     /// <summary>A directory of programs that are run at every event. Null: none.</summary>

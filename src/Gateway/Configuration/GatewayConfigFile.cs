@@ -40,6 +40,7 @@ internal static class GatewayConfigFile
             Dashboard = reader.Value("dashboard", Values.EndPoint),
             Probe = ProbeConfigReader.Read(reader),
             Direct = ReadDirect(reader),
+            Dns = DnsConfigReader.Read(reader),
             Redundant = RedundantFlowsReader.Read(reader),
             Hooks = reader.Value("hooks", Values.AbsolutePath),
             State = reader.Value("state", Values.AbsolutePath) ?? defaults.State,

@@ -162,6 +162,7 @@ internal sealed class NameListener(IPEndPoint listen, NameDesk desk, Func<IPAddr
         }
     }
 
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA2025", Justification = "The end waits until every answer has given its place back.")]
     private async Task AnswerAllAsync(Socket socket, IPAddress client)
     {
         using var places = new SemaphoreSlim(limits.MaxPipelined);

@@ -23,6 +23,7 @@ internal sealed class StatusReader(
     LinkExtras extras,
     MptcpWatch mptcp,
     Func<PacketStatus?> packets,
+    Func<DnsStatus?> names,
     TimeProvider time)
 {
     private readonly long _started = time.GetTimestamp();
@@ -40,6 +41,7 @@ internal sealed class StatusReader(
             Pool = carrier is MptcpCarrier { Pool: var pool } ? new PoolStatus { Ready = (uint)pool.Ready, Dialing = (uint)pool.Dialing } : null,
             Trunk = trunk.Read(),
             Packets = packets(),
+            Dns = names(),
             Direct = extras.Direct(),
             PathManager = host.PathManager,
         };

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
+using Aggregator.DnsWire;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Doctor;
 using Aggregator.Gateway.Doctor.Checks;
@@ -150,18 +151,18 @@ public sealed class HostCheckTests
     public void Text_files_of_any_content_are_taken() => Prop.ForAll<NonNull<string>>(text =>
     {
         WifiCheck.Parse(text.Get).ToArray().ShouldAllBe(s => s.SignalDbm == null || s.SignalDbm < 0);
-        DnsCheck.NameServers(text.Get).Count.ShouldBeLessThanOrEqualTo(16);
+        ResolvConf.Servers(text.Get).Count.ShouldBeLessThanOrEqualTo(16);
         KernelCheck.Capabilities(text.Get);
         KernelCheck.ReleaseOf(text.Get);
         WifiCheck.Parse($"w: {text.Get}").ToArray().ShouldNotBeNull();
-        DnsCheck.NameServers($"nameserver {text.Get}").ShouldNotBeNull();
+        ResolvConf.Servers($"nameserver {text.Get}").ShouldNotBeNull();
         KernelCheck.Capabilities($"CapEff: {text.Get}");
     }).QuickCheckThrowOnFailure();
 
     [Fact]
     public void Name_servers_are_told_with_their_way()
     {
-        DnsCheck.NameServers("# x\nnameserver 9.9.9.9\n nameserver   fe80::1%2\nnameserver nine\nsearch a\n").Select(a => a.ToString().Split('%')[0]).ShouldBe(["9.9.9.9", "fe80::1"]);
+        ResolvConf.Servers("# x\nnameserver 9.9.9.9\n nameserver   fe80::1%2\nnameserver nine\nsearch a\n").Select(a => a.ToString().Split('%')[0]).ShouldBe(["9.9.9.9", "fe80::1"]);
         var dsl = Some.Link("dsl", "10.0.0.2");
         var down = Some.Link("lte", "10.0.1.2", state: LinkState.Down);
         var host = new HostView
@@ -180,6 +181,19 @@ public sealed class HostCheckTests
         DnsCheck.Decide([(IPAddress.Parse("10.0.1.1"), down)], false, true, null).Result.ShouldBe(CheckResult.Warn);
         DnsCheck.Decide([(IPAddress.Parse("9.9.9.9"), dsl), (IPAddress.Parse("10.0.1.1"), down)], false, true, null).Result.ShouldBe(CheckResult.Ok);
         DnsCheck.Decide([], true, false, "vps.test: the name is not known").Result.ShouldBe(CheckResult.Fail);
+    }
+
+    [Fact]
+    public void The_LANs_name_server_is_judged_by_its_last_question()
+    {
+        DnsCheck.Answering(null).Result.ShouldBe(CheckResult.Warn);
+        var status = new Aggregator.Protocol.V1.DnsStatus();
+        status.Listen.Add("192.168.77.1:53");
+        DnsCheck.Answering(status).Text.ShouldContain("nobody has asked it yet");
+        (status.AnsweredVps, status.Failed) = (3, 1);
+        DnsCheck.Answering(status).Result.ShouldBe(CheckResult.Ok);
+        status.Problem = "no VPS is reached";
+        DnsCheck.Answering(status).ShouldSatisfyAllConditions(f => f.Result.ShouldBe(CheckResult.Warn), f => f.Text.ShouldContain("no VPS is reached"));
     }
 
     [Fact]

@@ -77,7 +77,8 @@ public sealed class NameServiceTests
     [Fact]
     public async Task The_hosts_file_comes_first_as_for_the_hosts_programs()
     {
-        string file = Path.GetTempFileName();
+        var directory = Directory.CreateTempSubdirectory("aggregator-hosts-");
+        string file = Path.Combine(directory.FullName, "hosts");
         try
         {
             await using var server = new Server(query => [Answer(query, Wrong)]);
@@ -88,7 +89,7 @@ public sealed class NameServiceTests
         }
         finally
         {
-            File.Delete(file);
+            directory.Delete(recursive: true);
         }
     }
 

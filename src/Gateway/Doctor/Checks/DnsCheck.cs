@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
+using Aggregator.DnsWire;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
+using Aggregator.Protocol.V1;
 
 namespace Aggregator.Gateway.Doctor.Checks;
 
@@ -14,7 +16,12 @@ internal sealed class DnsCheck : ICheck
 
     public Task<Finding> RunAsync(DoctorContext context, CancellationToken cancellationToken)
     {
-        var servers = NameServers(context.Files.Read("/etc/resolv.conf") ?? "");
+        if (context is { Config.Dns: not null, Daemon: { } daemon, VpsAddresses.IsEmpty: false })
+        {
+            return Task.FromResult(Answering(daemon.Status.Dns));
+        }
+
+        var servers = ResolvConf.Servers(context.Files.Read(ResolvConf.Path) ?? "");
         bool byName = context.Node is { } node && !node.Hosts.Any(h => IPAddress.TryParse(h, out _));
         return Task.FromResult(Decide(
             [.. servers.Select(s => (s, WayTo(s, context.Host, context.Links)))], byName, context.VpsAddresses.Length > 0, context.NodeProblem));
@@ -48,24 +55,26 @@ internal sealed class DnsCheck : ICheck
                 "put one into /etc/resolv.conf that is reached over any WAN, such as a public one");
         }
 
-        return Finding.Ok($"{Text(servers)}; names that clients give to SOCKS5 and HTTP CONNECT are resolved at the VPS, and DNS over UDP is not carried by this version");
+        return Finding.Ok($"{Text(servers)}; names that clients give to SOCKS5 and HTTP CONNECT are resolved at the VPS");
     }
 
-    /// <summary>The addresses of `nameserver` lines (resolv.conf(5)); takes any text. At most as many as anybody has.</summary>
-    internal static IReadOnlyList<IPAddress> NameServers(string resolvConf)
+    /// <summary>The LAN's name server, by what became of its questions.</summary>
+    internal static Finding Answering(DnsStatus? dns)
     {
-        const int Most = 16;
-        var servers = new List<IPAddress>();
-        foreach (string line in resolvConf.Split('\n'))
+        if (dns is null)
         {
-            string[] words = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (words is ["nameserver", var text, ..] && IPAddress.TryParse(text, out var address) && servers.Count < Most)
-            {
-                servers.Add(address);
-            }
+            return Finding.Warn("`dns` is in the configuration, but the daemon runs without it", "restart aggregator-gateway");
         }
 
-        return servers;
+        ulong answered = dns.AnsweredVps + dns.AnsweredDirect + dns.AnsweredSplit;
+        string at = string.Join(", ", dns.Listen);
+        return dns.HasProblem
+            ? Finding.Warn(
+                $"the LAN's name server ({at}) could not answer the last question: {dns.Problem} ({answered} answered, {dns.Failed} failed)",
+                "see /etc/resolv.conf on the VPS, or name servers there under `dns: {upstream: …}`")
+            : answered == 0
+                ? Finding.Ok($"the LAN's name server listens on {at}; nobody has asked it yet: give this address to the clients (DHCP)")
+                : Finding.Ok($"the LAN's name server ({at}) answered {dns.AnsweredVps} questions as seen from the VPS, {dns.AnsweredSplit} of split domains, {dns.AnsweredDirect} directly; {dns.Failed} failed");
     }
 
     /// <summary>By the main table's longest prefix, then the lowest metric. Null: this host, the LAN, or no way at all.</summary>
