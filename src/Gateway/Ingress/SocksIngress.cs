@@ -89,39 +89,22 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
 
     private async Task AssociateAsync(SocketByteStream client, IPEndPoint remote, IPAddress local, FlowTarget announced)
     {
-        using FlowRegistry.Flow flow = context.Flows.Begin(Name);
-        var reply = context.Datagrams?.State switch
+        SocksReply reply = context.Datagrams?.State switch
         {
-            DatagramWayState.Ready => SocksReply.Succeeded,
+            DatagramWayState.Ready => context.Associations.TryEnter(remote.Address) ? SocksReply.Succeeded : SocksReply.GeneralFailure,
             DatagramWayState.Away => SocksReply.NetworkUnreachable,
             _ => SocksReply.CommandNotSupported,
         };
-        bool entered = reply == SocksReply.Succeeded && context.Associations.TryEnter(remote.Address);
-        if (reply == SocksReply.Succeeded && !entered)
-        {
-            reply = SocksReply.GeneralFailure;
-        }
         try
         {
-            using var association = entered
-                ? new SocksAssociation(remote, local, announced, context.Datagrams!, context.Associations.Limits, context.Flows, context.Time, flow.Ending)
-                : null;
-            flow.Answered(association is null ? OpenResult.Failed : OpenResult.Opened);
-            await AnswerAsync(client, reply, association?.LocalEndPoint);
-            if (association is not null)
+            if (reply == SocksReply.Succeeded)
             {
-                await association.RunAsync(client);
+                await ServeAssociationAsync(client, remote, local, announced, context.Datagrams!);
                 return;
             }
             context.Logger.NotOpened(Name, "UDP", remote, reply.ToString());
-            flow.Dispose();
-            await OrderlyClose.EndAsync(client, context.Time, flow.Ending);
-        }
-        catch (SocketException e)
-        {
-            // No descriptor, no port: the client hears of it by the end of its connection.
-            flow.Answered(OpenResult.Busy);
-            context.Logger.NotOpened(Name, "UDP", remote, e.Message);
+            await AnswerAsync(client, reply, null);
+            await OrderlyClose.EndAsync(client, context.Time, context.Flows.Ending);
         }
         catch (IOException e)
         {
@@ -129,10 +112,30 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
         }
         finally
         {
-            if (entered)
+            if (reply == SocksReply.Succeeded)
             {
                 context.Associations.Leave(remote.Address);
             }
+        }
+    }
+
+    private async Task ServeAssociationAsync(SocketByteStream client, IPEndPoint remote, IPAddress local, FlowTarget announced, IDatagramWay way)
+    {
+        using FlowRegistry.Flow flow = context.Flows.Begin(Name);
+        try
+        {
+            using var association = new SocksAssociation(
+                remote, local, announced, way, context.Associations.Limits, context.Flows, context.Time, flow.Ending);
+            flow.Answered(OpenResult.Opened);
+            await AnswerAsync(client, SocksReply.Succeeded, association.LocalEndPoint);
+            await association.RunAsync(client);
+        }
+        catch (SocketException e)
+        {
+            // No descriptor, no port.
+            flow.Answered(OpenResult.Busy);
+            context.Logger.NotOpened(Name, "UDP", remote, e.Message);
+            await AnswerAsync(client, SocksReply.GeneralFailure, null);
         }
     }
 

@@ -16,6 +16,11 @@ internal sealed unsafe class TunPort : IPacketSink, IDisposable
     private const int BatchPackets = 64;
     private const int BatchBytes = 256 * 1024;
 
+    /// <summary>Refusals are no flow that the table knows; whose slot they share loses nothing but its place among them.</summary>
+    private const int RefusalSlot = 0;
+
+    /// <summary>A path takes one sender at a time: the device's thread, and refusals on the path's own.</summary>
+    private readonly Lock _sending = new();
     private readonly TunDevice _device;
     private readonly FlowTable _flows;
     private readonly IPacketFilter _filter;
@@ -81,6 +86,11 @@ internal sealed unsafe class TunPort : IPacketSink, IDisposable
         if (!_filter.AllowsIn(packet, info))
         {
             _inRefused++;
+            if (_filter.TellsRefusal(packet))
+            {
+                Refuse(packet, info);
+            }
+
             return;
         }
 
@@ -205,7 +215,14 @@ internal sealed unsafe class TunPort : IPacketSink, IDisposable
             Take(buffer, count, path);
         }
 
-        path?.Flush();
+        if (path is not null)
+        {
+            lock (_sending)
+            {
+                path.Flush();
+            }
+        }
+
         return errno;
     }
 
@@ -242,7 +259,33 @@ internal sealed unsafe class TunPort : IPacketSink, IDisposable
             (buffer, at) = (small, 0);
         }
 
-        path.Send(new Packet(buffer, at, info, meta), flow);
+        lock (_sending)
+        {
+            path.Send(new Packet(buffer, at, info, meta), flow);
+        }
+    }
+
+    /// <summary>Back where it came from.</summary>
+    private void Refuse(ReadOnlySpan<byte> packet, in PacketInfo info)
+    {
+        if (_path() is not { IsOpen: true } path)
+        {
+            return;
+        }
+
+        byte[] buffer = PacketPool.Shared.Rent(IcmpError.MaxBytes);
+        int length = IcmpError.Write(packet, info, buffer);
+        if (length == 0 || !PacketInfo.TryRead(buffer.AsSpan(0, length), out var error))
+        {
+            PacketPool.Shared.Return(buffer);
+            return;
+        }
+
+        lock (_sending)
+        {
+            path.Send(new Packet(buffer, 0, error, default), new PacketFlow(RefusalSlot, PacketClass.Default, 0));
+            path.Flush();
+        }
     }
 }
 

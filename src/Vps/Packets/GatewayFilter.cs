@@ -16,6 +16,12 @@ internal sealed class GatewayFilter(EgressPolicySource rules, TimeProvider time)
     /// <summary>Targets remembered; beyond that all are asked for anew.</summary>
     private const int MaxKnown = 8192;
 
+    /// <summary>Refusals told: enough for every program that tries, nothing for who floods.</summary>
+    private const double TellingsPerSecond = 100;
+    private const double MaxTellings = 50;
+
+    private double _tellings = MaxTellings;
+    private long _toldAt = time.GetTimestamp();
     private readonly Dictionary<UInt128, bool> _known = [];
     private long _knownSince = time.GetTimestamp();
     private EgressPolicy? _policy;
@@ -48,6 +54,26 @@ internal sealed class GatewayFilter(EgressPolicySource rules, TimeProvider time)
             return false;
         }
 
+        return true;
+    }
+
+    /// <summary>A gateway's own clients are told, so many times a second (RFC 1812 section 4.3.2.8).</summary>
+    public bool TellsRefusal(ReadOnlySpan<byte> packet)
+    {
+        if (!Own.Contains(PacketInfo.Source(packet)))
+        {
+            return false;
+        }
+
+        long now = time.GetTimestamp();
+        _tellings = Math.Min(MaxTellings, _tellings + (time.GetElapsedTime(_toldAt, now).TotalSeconds * TellingsPerSecond));
+        _toldAt = now;
+        if (_tellings < 1)
+        {
+            return false;
+        }
+
+        _tellings--;
         return true;
     }
 

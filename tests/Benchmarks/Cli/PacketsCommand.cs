@@ -4,6 +4,8 @@ using System.Text.Json;
 using Aggregator.Benchmarks.Load;
 using Aggregator.Benchmarks.Report;
 using Aggregator.Benchmarks.Scenarios.Packets;
+using Aggregator.Benchmarks.Scenarios.Trunk;
+using Aggregator.Lab.Product;
 using Spectre.Console;
 
 namespace Aggregator.Benchmarks.Cli;
@@ -11,14 +13,34 @@ namespace Aggregator.Benchmarks.Cli;
 /// <summary>`packets`: a LAN's IP packets over the VPS, against wireguard-go and openvpn in the same run.</summary>
 internal static class PacketsCommand
 {
+    /// <summary>The tunnels beside each other.</summary>
+    private const string Unshaped = "unshaped";
+
+    private static readonly TrunkRow[] Rows = [LoadedRows.Sum, LoadedRows.Call, ChangeRow.Row];
+
     internal static Command Create()
     {
+        var rows = new Option<string[]>("--rows")
+        {
+            DefaultValueFactory = _ => [Unshaped],
+            Description = $"{Unshaped}: the tunnels beside each other; " + string.Join("; ", Rows.Select(r => $"{r.Key}: {r.Description}")),
+            AllowMultipleArgumentsPerToken = true,
+        };
+        rows.AcceptOnlyFromAmong([Unshaped, .. Rows.Select(r => r.Key)]);
+        var factor = new Option<double>("--factor") { DefaultValueFactory = _ => 1, Description = "lengths of the other rows; 0.5 is a short look" };
         var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 5, Description = "of each measurement" };
         var json = new Option<bool>("--json") { Description = "the figures as JSON on standard output" };
-        var command = new Command("packets", "IP packets of a LAN, without shaping: TCP up and down, small UDP; ratios against wireguard-go and openvpn.") { seconds, json };
+        var command = new Command("packets", "IP packets of a LAN, without shaping: TCP up and down, small UDP; ratios against wireguard-go and openvpn. Other rows: over shaped lines.") { rows, factor, seconds, json };
         var product = new ProductOptions(command, "trunk");
         command.SetAction(async (parsed, cancellationToken) =>
         {
+            string[] chosen = parsed.GetValue(rows)!;
+            bool held = await RunRowsAsync([.. Rows.Where(r => chosen.Contains(r.Key))], product.Of(parsed), parsed.GetValue(factor), cancellationToken);
+            if (!chosen.Contains(Unshaped))
+            {
+                return held ? 0 : 1;
+            }
+
             var figures = await PacketsScenario.RunAsync(product.Of(parsed), parsed.GetValue(seconds), Console.Error.WriteLine, cancellationToken);
             if (parsed.GetValue(json))
             {
@@ -29,9 +51,35 @@ internal static class PacketsCommand
                 Write(Consoles.Wide(), figures);
             }
 
-            return figures.All(f => f.Problem is null) ? 0 : 1;
+            return held && figures.All(f => f.Problem is null) ? 0 : 1;
         });
         return command;
+    }
+
+    private static async Task<bool> RunRowsAsync(TrunkRow[] rows, ProductSettings settings, double factor, CancellationToken cancellationToken)
+    {
+        if (rows.Length == 0)
+        {
+            return true;
+        }
+
+        Programs.Require(rows.SelectMany(r => r.Programs));
+        var options = new TrunkOptions(settings, factor, 0, 0, TimeSpan.Zero, Console.Error.WriteLine);
+        var figures = new List<TrunkFigure>();
+        foreach (TrunkRow row in rows)
+        {
+            try
+            {
+                figures.AddRange(await row.RunAsync(options, cancellationToken));
+            }
+            catch (Exception e) when (e is IOException or TimeoutException)
+            {
+                figures.Add(new TrunkFigure(row.Key, row.Description, e.Message.Split('\n')[0], "to be measured", false));
+            }
+        }
+
+        FigureTable.Write("Packets, shaped", figures);
+        return figures.All(f => f.Held is not false);
     }
 
     private static void Write(IAnsiConsole console, IReadOnlyList<TunnelFigures> figures)

@@ -4,7 +4,6 @@ using System.Text.Json;
 using Aggregator.Benchmarks.Load;
 using Aggregator.Benchmarks.Report;
 using Aggregator.Benchmarks.Scenarios.Trunk;
-using Spectre.Console;
 
 namespace Aggregator.Benchmarks.Cli;
 
@@ -62,28 +61,11 @@ internal static class TrunkCommand
             }
             else
             {
-                Write(Consoles.Wide(), figures);
+                FigureTable.Write("The trunk", figures);
             }
 
             return figures.All(f => f.Held is not false) ? 0 : 1;
         });
         return command;
-    }
-
-    private static void Write(IAnsiConsole console, IReadOnlyList<TrunkFigure> figures)
-    {
-        Table table = new Table().Title("The trunk").Border(TableBorder.Rounded);
-        table.AddColumns("row", "what", "measured", "wanted", "");
-        foreach (TrunkFigure f in figures)
-        {
-            table.AddRow(
-                f.Row.EscapeMarkup(),
-                f.What.EscapeMarkup(),
-                f.Value.EscapeMarkup(),
-                f.Wanted.EscapeMarkup(),
-                f.Held switch { true => "[green]holds[/]", false => "[red]does not hold[/]", null => "" });
-        }
-
-        console.Write(table);
     }
 }

@@ -214,7 +214,11 @@ public sealed class NameServerTests
             return await ReadFrameAsync(client);
         }
 
-        public ValueTask DisposeAsync() => Server.DisposeAsync();
+        public async ValueTask DisposeAsync()
+        {
+            await Server.DisposeAsync();
+            await _carrier.DisposeAsync();
+        }
     }
 
     /// <summary>A name server over UDP on loopback.</summary>

@@ -33,8 +33,14 @@ public sealed class PacketScenarioTests(ITestOutputHelper output)
         (await EchoAsync(scene, LabAddresses.Internet, 6000)).ShouldBe(LabAddresses.Vps);
 
         // What may not be dialled may not be written to either, and the VPS itself is no target.
-        (await PingAsync(client, "10.12.1.1", 1)).Succeeded.ShouldBeFalse();
-        (await PingAsync(client, LabAddresses.Vps.ToString(), 1)).Succeeded.ShouldBeFalse();
+        foreach (string target in (string[])["10.12.1.1", LabAddresses.Vps.ToString(), "fd99::1"])
+        {
+            ToolResult refused = await PingAsync(client, target, 2);
+            refused.Succeeded.ShouldBeFalse(target);
+
+            // And whoever tries is told, at once.
+            refused.Output.ShouldContain(target.Contains(':', StringComparison.Ordinal) ? "Administratively prohibited" : "Packet filtered");
+        }
 
         // Others' addresses are not sent from.
         await client.OutputAsync("ip", "addr", "add", "10.99.99.9/32", "dev", "lo");

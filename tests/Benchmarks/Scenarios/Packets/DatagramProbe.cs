@@ -1,0 +1,101 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Aggregator.Lab.Topology;
+
+namespace Aggregator.Benchmarks.Scenarios.Packets;
+
+/// <param name="DelaysMs">One way, of those that arrived, in the order of their arrival.</param>
+/// <param name="LongestGapMs">Between two arrivals.</param>
+internal sealed record DatagramResult(int Sent, int Arrived, int Doubled, int OutOfOrder, double[] DelaysMs, double LongestGapMs)
+{
+    internal double LostRatio => 1 - (Arrived / (double)Math.Max(1, Sent));
+}
+
+/// <summary>One flow of numbered datagrams from the LAN's client to the internet host, both in this process, so that one clock tells each one's way.</summary>
+internal static class DatagramProbe
+{
+    private const int HeaderBytes = 16;
+
+    /// <summary>After the last was sent: more than any way through the lab takes.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(3);
+
+    private static int _port = 7100;
+
+    internal static async Task<DatagramResult> RunAsync(NetworkLab lab, int bytes, double perSecond, TimeSpan length)
+    {
+        int port = Interlocked.Increment(ref _port);
+        using Socket sink = lab.Internet.InNamespace(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 4 << 20, ReceiveTimeout = (int)Rest.TotalMilliseconds });
+        sink.Bind(new IPEndPoint(LabAddresses.Internet, port));
+        using Socket source = lab.Client.InNamespace(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { SendBufferSize = 1 << 20 });
+        source.Connect(new IPEndPoint(LabAddresses.Internet, port));
+        var receiving = Task.Factory.StartNew(() => Receive(sink, (int)(perSecond * length.TotalSeconds) + 1), TaskCreationOptions.LongRunning);
+        int sent = await Task.Factory.StartNew(() => Send(source, bytes, perSecond, length), TaskCreationOptions.LongRunning);
+        var (seen, doubled, disorder, delays, gap) = await receiving;
+        return new DatagramResult(sent, seen, doubled, disorder, delays, gap);
+    }
+
+    private static int Send(Socket socket, int bytes, double perSecond, TimeSpan length)
+    {
+        byte[] datagram = new byte[bytes];
+        long began = Stopwatch.GetTimestamp();
+        int sent = 0;
+        while (true)
+        {
+            double passed = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            if (passed >= length.TotalSeconds)
+            {
+                return sent;
+            }
+
+            int due = (int)(passed * perSecond) + 1;
+            for (; sent < due; sent++)
+            {
+                BinaryPrimitives.WriteInt64LittleEndian(datagram, sent);
+                BinaryPrimitives.WriteInt64LittleEndian(datagram.AsSpan(8), Stopwatch.GetTimestamp());
+                socket.Send(datagram);
+            }
+
+            // A millisecond's worth at a time: an application's bursts, not the wire's.
+            Thread.Sleep(1);
+        }
+    }
+
+    private static (int Seen, int Doubled, int Disorder, double[] Delays, double GapMs) Receive(Socket socket, int most)
+    {
+        byte[] buffer = new byte[65536];
+        var delays = new List<double>(most);
+        var known = new HashSet<long>(most);
+        long last = -1, lastAt = 0;
+        int doubled = 0, disorder = 0;
+        double gap = 0;
+        try
+        {
+            while (true)
+            {
+                int count = socket.Receive(buffer);
+                long now = Stopwatch.GetTimestamp();
+                if (count < HeaderBytes)
+                {
+                    continue;
+                }
+
+                long number = BinaryPrimitives.ReadInt64LittleEndian(buffer);
+                if (!known.Add(number))
+                {
+                    doubled++;
+                    continue;
+                }
+
+                delays.Add(Stopwatch.GetElapsedTime(BinaryPrimitives.ReadInt64LittleEndian(buffer.AsSpan(8)), now).TotalMilliseconds);
+                gap = lastAt == 0 ? 0 : Math.Max(gap, Stopwatch.GetElapsedTime(lastAt, now).TotalMilliseconds);
+                (disorder, last, lastAt) = (number < last ? disorder + 1 : disorder, Math.Max(last, number), now);
+            }
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+        {
+            return (known.Count, doubled, disorder, [.. delays], gap);
+        }
+    }
+}
