@@ -93,7 +93,19 @@ internal sealed class AssociationNames(
             }
         }
 
-        if (address is not null)
+        try
+        {
+            SendAll(ready, entry);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The association ended meanwhile.
+        }
+    }
+
+    private void SendAll(List<Waiting> ready, Entry entry)
+    {
+        if (entry.Address is not null)
         {
             byte[] to = new byte[DatagramSocket.AddressBytes];
             foreach (var waiting in ready)

@@ -14,6 +14,7 @@ namespace Aggregator.Gateway.Resolver;
 /// </summary>
 /// <param name="isDirect">Whether traffic goes out without the VPS at this moment.</param>
 /// <param name="mayFallBack">`fallback: direct`.</param>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2213", Justification = "Questions that are still ending may look at the token.")]
 internal sealed class NameDesk(
     DnsConfig config, CarriedQuestion carried, DirectQuestion direct, Func<bool> isDirect, bool mayFallBack, ResolverLimits limits, TimeProvider time, ILogger logger)
     : IDisposable
@@ -24,6 +25,8 @@ internal sealed class NameDesk(
     private readonly ConcurrentDictionary<string, Lazy<Task<byte[]>>> _underWay = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<IPAddress, int> _clients = new();
     private readonly CancellationTokenSource _stop = new();
+
+    private CancellationToken Ending => _stop.Token;
 
     internal ResolverCounts Counts { get; } = new();
 
@@ -75,11 +78,8 @@ internal sealed class NameDesk(
         }
     }
 
-    public void Dispose()
-    {
-        _stop.Cancel();
-        _stop.Dispose();
-    }
+    /// <summary>Ends the questions under way.</summary>
+    public void Dispose() => _stop.Cancel();
 
     /// <summary>The question of one who asked at the same time may differ in its number and in the case of its letters.</summary>
     private static byte[] Fit(byte[] shared, byte[] query, in DnsQuestion question)
@@ -124,19 +124,19 @@ internal sealed class NameDesk(
         {
             if (Split(name) is { } split)
             {
-                byte[]? answer = await DnsClient.AskAsync(split.Server, query, null, time, _stop.Token);
+                byte[]? answer = await DnsClient.AskAsync(split.Server, query, null, time, Ending);
                 return Note(answer, AnswerWay.Split, $"{split.Server} (for {split.Domain}) does not answer") ?? Failure(query);
             }
 
             if (isDirect())
             {
-                return Note(await direct.AskAsync(query, _stop.Token), AnswerWay.Direct, "no name server answers over the WANs") ?? Failure(query);
+                return Note(await direct.AskAsync(query, Ending), AnswerWay.Direct, "no name server answers over the WANs") ?? Failure(query);
             }
 
             var (told, isAway, problem) = await AskCarriedAsync(query);
             if (told is null && isAway && mayFallBack)
             {
-                return Note(await direct.AskAsync(query, _stop.Token), AnswerWay.Direct, "no name server answers over the WANs") ?? Failure(query);
+                return Note(await direct.AskAsync(query, Ending), AnswerWay.Direct, "no name server answers over the WANs") ?? Failure(query);
             }
 
             return Note(told, AnswerWay.Vps, problem) ?? Failure(query);
@@ -152,7 +152,7 @@ internal sealed class NameDesk(
     {
         if (config.Upstream.IsEmpty)
         {
-            var own = await carried.AskAsync(NameProtocol.Target, query, _stop.Token);
+            var own = await carried.AskAsync(NameProtocol.Target, query, Ending);
             return (own.Answer, own.IsAway, own.Problem);
         }
 
@@ -161,7 +161,7 @@ internal sealed class NameDesk(
         CarriedAnswer last = default;
         foreach (var server in config.Upstream)
         {
-            var answer = await carried.AskAsync(new FlowTarget(server.Address, (ushort)server.Port), sent, _stop.Token);
+            var answer = await carried.AskAsync(new FlowTarget(server.Address, (ushort)server.Port), sent, Ending);
             last = answer.Answer is null ? last with { Problem = answer.Problem, IsAway = answer.IsAway } : answer;
             if (answer.IsAway || (answer.Answer is { } message && DnsMessage.Code(message) is DnsCode.None or DnsCode.NameError))
             {
