@@ -30,13 +30,13 @@ internal static class DatagramProbe
         sink.Bind(new IPEndPoint(LabAddresses.Internet, port));
         using Socket source = lab.Client.InNamespace(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { SendBufferSize = 1 << 20 });
         source.Connect(new IPEndPoint(LabAddresses.Internet, port));
-        var receiving = Task.Factory.StartNew(() => Receive(sink, (int)(perSecond * length.TotalSeconds) + 1), TaskCreationOptions.LongRunning);
-        int sent = await Task.Factory.StartNew(() => Send(source, bytes, perSecond, length), TaskCreationOptions.LongRunning);
+        var receiving = Task.Factory.StartNew(() => Receive(sink, (int)(perSecond * length.TotalSeconds) + 1), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        int sent = await Task.Run(() => SendAsync(source, bytes, perSecond, length));
         var (seen, doubled, disorder, delays, gap) = await receiving;
         return new DatagramResult(sent, seen, doubled, disorder, delays, gap);
     }
 
-    private static int Send(Socket socket, int bytes, double perSecond, TimeSpan length)
+    private static async Task<int> SendAsync(Socket socket, int bytes, double perSecond, TimeSpan length)
     {
         byte[] datagram = new byte[bytes];
         long began = Stopwatch.GetTimestamp();
@@ -58,7 +58,7 @@ internal static class DatagramProbe
             }
 
             // A millisecond's worth at a time: an application's bursts, not the wire's.
-            Thread.Sleep(1);
+            await Task.Delay(1);
         }
     }
 
@@ -67,7 +67,8 @@ internal static class DatagramProbe
         byte[] buffer = new byte[65536];
         var delays = new List<double>(most);
         var known = new HashSet<long>(most);
-        long last = -1, lastAt = 0;
+        long last = -1;
+        long? lastAt = null;
         int doubled = 0, disorder = 0;
         double gap = 0;
         try
@@ -89,7 +90,7 @@ internal static class DatagramProbe
                 }
 
                 delays.Add(Stopwatch.GetElapsedTime(BinaryPrimitives.ReadInt64LittleEndian(buffer.AsSpan(8)), now).TotalMilliseconds);
-                gap = lastAt == 0 ? 0 : Math.Max(gap, Stopwatch.GetElapsedTime(lastAt, now).TotalMilliseconds);
+                gap = lastAt is { } at ? Math.Max(gap, Stopwatch.GetElapsedTime(at, now).TotalMilliseconds) : 0;
                 (disorder, last, lastAt) = (number < last ? disorder + 1 : disorder, Math.Max(last, number), now);
             }
         }
