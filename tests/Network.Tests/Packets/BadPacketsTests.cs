@@ -39,7 +39,7 @@ public sealed class BadPacketsTests(ITestOutputHelper output)
         answer[3].ShouldBe((byte)7, "command not supported");
     }
 
-    /// <summary>One client sends one and a half times what all lines take; three others a fifteenth each, of the same class.</summary>
+    /// <summary>One client sends more than all lines take; three others a fifteenth of it each, of the same class.</summary>
     [SkippableFact]
     public async Task A_flood_from_one_client_leaves_the_others_their_share()
     {
