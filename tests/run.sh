@@ -9,7 +9,7 @@ repository=$(cd "$(dirname "$0")/.." && pwd)
 cd "$repository" || exit 1
 
 setup_root
-setup_packages nftables iproute2 iputils-ping conntrack mptcpize iperf3 curl python3 python3-grpcio python3-grpc-tools proxychains4 procps python3-socks dnsmasq-base bind9-dnsutils
+setup_packages nftables iproute2 iputils-ping conntrack mptcpize iperf3 curl python3 python3-grpcio python3-grpc-tools proxychains4 procps python3-socks dnsmasq-base bind9-dnsutils wireguard-go wireguard-tools
 setup_dotnet
 
 work=$(mktemp -d)

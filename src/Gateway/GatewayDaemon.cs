@@ -6,6 +6,7 @@ using Aggregator.DnsWire;
 using Aggregator.Gateway.Api;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Cli;
+using Aggregator.Gateway.Clients;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Direct;
 using Aggregator.Gateway.Events;
@@ -65,6 +66,12 @@ internal static class GatewayDaemon
         if (alone is null)
         {
             throw new CliException($"another {RootCommandFactory.Name}, with another `state`, manages this host's network already; end it first");
+        }
+
+        if (config.Clients is not null)
+        {
+            // To everything else they are clients of the LAN, on one more interface of it.
+            config = config with { Lan = config.Lan.Add(HostController.ClientsInterfaceName) };
         }
 
         long? heap = ProcessMemory.LimitHeap(new HostFiles());
@@ -187,8 +194,10 @@ internal static class GatewayDaemon
             host.Links.Changed += mptcp.Wake;
             node.Changed += mptcp.Wake;
             mptcp.Start();
+            var desk = OpenClients(config, host, events, time, loggers, warnings);
+            await using ClientServer? roaming = desk.Server;
             var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings,
-                new LinkExtras(config, book, quotas, wifi, direct, leaving), mptcp, () => packets?.Status(), () => names?.Status(), time);
+                new LinkExtras(config, book, quotas, wifi, direct, leaving), mptcp, () => packets?.Status(), () => names?.Status(), () => roaming?.Status(), time);
             await using var watch = new TrafficWatch(
                 () => Sockets(carrier), () => host.Snapshot, host.Traffic, time, loggers.CreateLogger<TrafficWatch>());
             await using var traffic = new TrafficHistory(() => host.Snapshot, InterfaceCounters.Read, time);
@@ -210,6 +219,8 @@ internal static class GatewayDaemon
             builder.Services.AddSingleton(roles);
             builder.Services.AddSingleton<GatewayRolesService>();
             builder.Services.AddSingleton<GatewayEventsService>();
+            builder.Services.AddSingleton(desk);
+            builder.Services.AddSingleton<GatewayClientsService>();
             builder.Services.AddHostedService(_ => new MemoryGuard(
                 new HostFiles(),
                 time,
@@ -223,11 +234,13 @@ internal static class GatewayDaemon
             app.MapGrpcService<GatewaySpeedService>();
             app.MapGrpcService<GatewayRolesService>();
             app.MapGrpcService<GatewayEventsService>();
+            app.MapGrpcService<GatewayClientsService>();
 
             await node.StartAsync(cancellationToken);
             leaving.Start();
             wifi.Start();
             host.SetTransparent(ingress.TransparentV4, ingress.TransparentV6);
+            roaming?.Start();
             await app.StartAsync(cancellationToken);
             // A login asks the local API over which link it goes.
             portals.Start();
@@ -239,6 +252,11 @@ internal static class GatewayDaemon
                 node.Reload();
             });
             await app.WaitForShutdownAsync(CancellationToken.None);
+
+            if (roaming is not null)
+            {
+                await roaming.DisposeAsync();
+            }
 
             // No new flows first, then the rules that bring them, then everything that carries them.
             await host.StopAsync(CancellationToken.None);
@@ -287,6 +305,27 @@ internal static class GatewayDaemon
 
     /// <summary>The LAN's, or the datagrams of SOCKS5's clients.</summary>
     private static bool TakesPackets(GatewayConfig config) => TakesLanPackets(config) || config.Ingress.Socks is not null;
+
+    /// <summary>A key that cannot be read is no reason to carry nobody.</summary>
+    private static ClientDesk OpenClients(
+        GatewayConfig config, HostController host, EventLog events, TimeProvider time, ILoggerFactory loggers, List<Warning> warnings)
+    {
+        if (config.Clients is not { } clients)
+        {
+            return new ClientDesk(null, null);
+        }
+
+        try
+        {
+            var book = ClientBook.Open(config.State, clients, time);
+            return new ClientDesk(new ClientServer(clients, book, () => host.Snapshot, events, time, loggers.CreateLogger("Aggregator.Gateway.Clients")), null);
+        }
+        catch (Exception e) when (e is StateException or PlatformNotSupportedException)
+        {
+            warnings.Add(new Warning { Code = "clients-unavailable", Text = $"roaming clients cannot come in: {e.Message}" });
+            return new ClientDesk(null, e.Message);
+        }
+    }
 
     /// <summary>Null: packets are not asked for, or cannot be had, which a warning says; TCP goes on.</summary>
     private static async Task<PacketIngress?> StartPacketsAsync(

@@ -49,6 +49,19 @@ internal sealed partial class HostApplier
             }
         }
 
+        string clients = ClientsInterface.Name();
+        try
+        {
+            if (await ClientsInterface.RemoveAsync(clients, TimeProvider.System, cancellationToken))
+            {
+                done.Add($"ip link del {clients}");
+            }
+        }
+        catch (IOException e)
+        {
+            problems.Add(new HostWarning("host", e.Message));
+        }
+
         done.AddRange(Enumerable.Repeat("cap removed", await _caps.RemoveAllAsync(cancellationToken)));
         done.AddRange(Enumerable.Repeat("group of `use` removed", LinkScopes.RemoveAll()));
         var settings = _sysctls.Restore();

@@ -16,6 +16,7 @@ internal static class RootCommandFactory
         SpeedtestCommand.Create(),
         LinkCommand.Create(),
         EventsCommand.Create(),
+        ClientCommand.Create(),
         UseCommand.Create(),
         DownCommand.Create(),
     };

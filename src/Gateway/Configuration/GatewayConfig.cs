@@ -40,6 +40,9 @@ internal sealed record GatewayConfig
 
     internal RedundantFlows Redundant { get; init; } = RedundantFlows.None;
 
+    /// <summary>Null: nobody from outside is carried.</summary>
+    internal ClientsConfig? Clients { get; init; }
+
     /// <summary>A directory of programs that are run at every event. Null: none.</summary>
     internal string? Hooks { get; init; }
 

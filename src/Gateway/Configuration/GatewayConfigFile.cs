@@ -42,6 +42,7 @@ internal static class GatewayConfigFile
             Direct = ReadDirect(reader),
             Dns = DnsConfigReader.Read(reader),
             Redundant = RedundantFlowsReader.Read(reader),
+            Clients = ClientsConfigReader.Read(reader),
             Hooks = reader.Value("hooks", Values.AbsolutePath),
             State = reader.Value("state", Values.AbsolutePath) ?? defaults.State,
             Api = reader.Value("api", Values.UnixSocketPath) ?? defaults.Api,
@@ -177,7 +178,12 @@ internal static class GatewayConfigFile
             reader.Report("lan", $"names {twice.Key} twice; remove one");
         }
 
-        if (config.Ingress.Transparent && config.Lan.IsEmpty && !reader.Has("lan"))
+        if (config.Clients is not null && !config.Ingress.Transparent && reader.Has("clients"))
+        {
+            reader.Report("clients", "needs `ingress: {transparent: true}`: their traffic is taken as the LAN's is");
+        }
+
+        if (config.Ingress.Transparent && config.Lan.IsEmpty && config.Clients is null && !reader.Has("lan") && !reader.Has("clients"))
         {
             reader.Report("ingress.transparent", "needs `lan`: the interfaces whose clients are carried, such as `lan: [lan0]`");
         }

@@ -27,6 +27,12 @@ internal static class EventAction
     internal const string DirectOn = "direct-on";
     internal const string DirectOff = "direct-off";
 
+    /// <summary>The roaming clients' interface is there.</summary>
+    internal const string ClientsOn = "clients-on";
+
+    /// <summary>It could not be made, or is gone; it is made again.</summary>
+    internal const string ClientsOff = "clients-off";
+
     /// <summary>A hook ended otherwise than with 0, or was killed after its time. No hook is told of it.</summary>
     internal const string HookFailed = "hook-failed";
 }

@@ -38,6 +38,9 @@ internal static class HostNumbers
 
     internal static readonly System.Net.IPAddress TunnelV6 = System.Net.IPAddress.Parse("fdc4:9d1e:a6a6::1");
 
+    /// <summary>Of the roaming clients' interface; the namespace's number follows.</summary>
+    internal const string ClientsDevicePrefix = "aggc";
+
     /// <summary>Tables 0xA6F0 to 0xA6FC stay free for later use.</summary>
     internal const int MaxWans = 0xF0;
 

@@ -7,6 +7,7 @@ using Aggregator.Gateway.Links;
 using Aggregator.Host;
 using Aggregator.Settings;
 using Aggregator.Tun;
+using Aggregator.WireGuard;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -135,6 +136,15 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
     /// <returns>The device and its index; or why there is none.</returns>
     internal static Task<(TunDevice? Device, int Index, string? Problem)> OpenTunnelAsync(CancellationToken cancellationToken) =>
         TunnelInterface.OpenAsync(cancellationToken);
+
+    /// <summary>The name of the roaming clients' interface on this host.</summary>
+    internal static string ClientsInterfaceName => ClientsInterface.Name();
+
+    /// <summary>Makes the roaming clients' interface. It goes with the device.</summary>
+    /// <returns>The device; or why there is none.</returns>
+    internal static Task<(IWireGuardDevice? Device, string? Problem)> OpenClientsAsync(
+        ImmutableArray<(IPAddress Address, int Bits)> addresses, TimeProvider time, CancellationToken cancellationToken) =>
+        ClientsInterface.OpenAsync(ClientsInterfaceName, addresses, time, cancellationToken);
 
     /// <summary>Whether the LAN's packets are led into the tunnel; null: not.</summary>
     internal void SetTunnel(TunnelUse? tunnel)

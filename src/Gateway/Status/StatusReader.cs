@@ -24,6 +24,7 @@ internal sealed class StatusReader(
     MptcpWatch mptcp,
     Func<PacketStatus?> packets,
     Func<DnsStatus?> names,
+    Func<ClientsStatus?> clients,
     TimeProvider time)
 {
     private readonly long _started = time.GetTimestamp();
@@ -42,6 +43,7 @@ internal sealed class StatusReader(
             Trunk = trunk.Read(),
             Packets = packets(),
             Dns = names(),
+            Clients = clients(),
             Direct = extras.Direct(),
             PathManager = host.PathManager,
         };
@@ -176,6 +178,11 @@ internal sealed class StatusReader(
 
     private void AddOwnWarnings(GatewayStatus status, CarrierSample sample)
     {
+        if (status.Clients is { HasReason: true } roaming)
+        {
+            status.Warnings.Add(new Warning { Code = "clients-unavailable", Text = $"roaming clients cannot come in: {roaming.Reason}" });
+        }
+
         status.Warnings.AddRange(host.Snapshot.Links.Select(extras.QuotaWarning).OfType<Warning>());
         if (status.Direct is { Active: true } direct)
         {

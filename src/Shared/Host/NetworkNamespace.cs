@@ -12,10 +12,16 @@ internal static class NetworkNamespace
 
     internal static string Identity()
     {
+        string boot = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+        return $"{boot}/{Cookie()}";
+    }
+
+    /// <summary>The namespace's number in this boot: small, and never another's.</summary>
+    internal static ulong Cookie()
+    {
         Span<byte> cookie = stackalloc byte[sizeof(ulong)];
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         socket.GetRawSocketOption(SolSocket, SoNetnsCookie, cookie);
-        string boot = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
-        return $"{boot}/{BitConverter.ToUInt64(cookie)}";
+        return BitConverter.ToUInt64(cookie);
     }
 }

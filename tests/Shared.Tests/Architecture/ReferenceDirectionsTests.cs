@@ -71,6 +71,7 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Node", new[] { "Carriers" })]
     [InlineData("Packets", new[] { "Carriers", "Lanes", "Links", "Policy", "Ingress", "Configuration" })]
     [InlineData("Resolver", new[] { "Carriers", "Links", "Configuration" })]
+    [InlineData("Clients", new[] { "Links", "Policy", "Events", "Configuration" })]
     [InlineData("Links", new[] { "Configuration", "Carriers" })]
     [InlineData("Direct", new[] { "Links", "Carriers", "Configuration" })]
     [InlineData("Events", new[] { "Links", "Configuration" })]
@@ -82,7 +83,7 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Status", new[] { "Links", "Policy", "Node", "Carriers", "Lanes", "Ingress", "Configuration", "Direct", "Roles", "Speed" })]
     [InlineData("Doctor", new[] { "Links", "Speed", "Policy", "Node", "Carriers", "Configuration" })]
     [InlineData("Speed", new[] { "Links", "Carriers", "Node", "Configuration" })]
-    [InlineData("Api", new[] { "Status", "Policy", "Node", "Speed", "Configuration", "Doctor", "Links", "Roles", "Events" })]
+    [InlineData("Api", new[] { "Status", "Policy", "Node", "Speed", "Configuration", "Doctor", "Links", "Roles", "Events", "Clients" })]
     public void Rooms_of_the_gateway_look_one_way(string room, string[] allowed) =>
         AssertRoom("src/Gateway", "Aggregator.Gateway", room, allowed);
 
