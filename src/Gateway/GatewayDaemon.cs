@@ -168,7 +168,7 @@ internal static class GatewayDaemon
             await using TrunkCarrier? packetLanes = lanes || !TakesPackets(config) ? null : new TrunkCarrier(
                 sessions => new TrunkLaneDialer(connector, sessions, target, identity, node, config.Encrypt, time),
                 wans, node, TrunkBudget.ForMemory(memory), TrunkLimits.Default, time, laneLogger);
-            using PacketIngress? packets = await StartPacketsAsync(config, (carrier as TrunkCarrier ?? packetLanes)?.Sessions, host, warnings, time, loggers, cancellationToken);
+            await using PacketIngress? packets = await StartPacketsAsync(config, (carrier as TrunkCarrier ?? packetLanes)?.Sessions, host, wans, warnings, time, loggers, cancellationToken);
             if (packets is not null)
             {
                 node.Beside.Add(packets.RunAsync);
@@ -329,7 +329,7 @@ internal static class GatewayDaemon
 
     /// <summary>Null: packets are not asked for, or cannot be had, which a warning says; TCP goes on.</summary>
     private static async Task<PacketIngress?> StartPacketsAsync(
-        GatewayConfig config, TrunkSessions? sessions, HostController host, List<Warning> warnings, TimeProvider time, ILoggerFactory loggers,
+        GatewayConfig config, TrunkSessions? sessions, HostController host, IWanList wans, List<Warning> warnings, TimeProvider time, ILoggerFactory loggers,
         CancellationToken cancellationToken)
     {
         if (sessions is null || !TakesPackets(config))
@@ -346,7 +346,7 @@ internal static class GatewayDaemon
             return null;
         }
 
-        return new PacketIngress(device, index, sessions, host, PacketPolicy.Default, time, logger);
+        return new PacketIngress(device, index, sessions, host, PacketPolicy.Default, wans, config.RealTime, time, logger);
     }
 
     private static async Task StartHostAsync(HostController host, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Aggregator.Datagrams;
 
 namespace Aggregator.Gateway.Configuration;
 
@@ -39,6 +40,9 @@ internal sealed record GatewayConfig
     internal DnsConfig? Dns { get; init; }
 
     internal RedundantFlows Redundant { get; init; } = RedundantFlows.None;
+
+    /// <summary>Which lanes of UDP real-time packets take; null: they ride the trunk.</summary>
+    internal RealTimePolicy? RealTime { get; init; } = RealTimePolicy.Best;
 
     /// <summary>Null: nobody from outside is carried.</summary>
     internal ClientsConfig? Clients { get; init; }

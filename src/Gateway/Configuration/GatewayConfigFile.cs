@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Text;
+using Aggregator.Datagrams;
 using Aggregator.Settings;
 
 namespace Aggregator.Gateway.Configuration;
@@ -42,6 +43,9 @@ internal static class GatewayConfigFile
             Direct = ReadDirect(reader),
             Dns = DnsConfigReader.Read(reader),
             Redundant = RedundantFlowsReader.Read(reader),
+            RealTime = reader.Value("realtime", text => Values.OneOf(text, "best", "spread", "duplicate", "off")) is { } realTime
+                ? RealTimePolicies.TryParse(realTime)
+                : defaults.RealTime,
             Clients = ClientsConfigReader.Read(reader),
             Hooks = reader.Value("hooks", Values.AbsolutePath),
             State = reader.Value("state", Values.AbsolutePath) ?? defaults.State,

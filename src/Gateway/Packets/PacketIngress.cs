@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
+using Aggregator.Datagrams;
+using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Lanes;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Policy;
@@ -17,7 +19,7 @@ namespace Aggregator.Gateway.Packets;
 /// The LAN's packets: the device, the port between it and the trunk's present session, and the word with the VPS that must come first. Only when
 /// that was given are packets led here; until then, and where there is no device, they go as the host routes them.
 /// </summary>
-internal sealed class PacketIngress : IDisposable
+internal sealed class PacketIngress : IAsyncDisposable
 {
     /// <summary>After a refusal that may pass (the VPS cannot yet), and to notice that networks changed.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(5);
@@ -39,8 +41,13 @@ internal sealed class PacketIngress : IDisposable
     private volatile bool _isRefused;
     private volatile string? _reason = "the VPS has not been asked yet";
 
+    private readonly RealTimeLanes? _realTime;
+    private readonly RealTimePath _path;
+
+    /// <param name="realTime">Null: real-time packets ride the trunk like all others.</param>
     internal PacketIngress(
-        TunDevice device, int index, TrunkSessions sessions, HostController host, PacketPolicy policy, TimeProvider time, ILogger logger)
+        TunDevice device, int index, TrunkSessions sessions, HostController host, PacketPolicy policy, IWanList wans, RealTimePolicy? realTime,
+        TimeProvider time, ILogger logger)
     {
         _index = index;
         _sessions = sessions;
@@ -48,7 +55,9 @@ internal sealed class PacketIngress : IDisposable
         _time = time;
         _logger = logger;
         _filter = new LanFilter();
-        _port = new TunPort(device, new FlowTable(policy, clientIsSource: true), _filter, () => _session, time, logger);
+        _path = new RealTimePath(() => _realTime?.Current, () => _session);
+        _port = new TunPort(device, new FlowTable(policy, clientIsSource: true), _filter, () => _path, time, logger);
+        _realTime = realTime is { } lanes ? new RealTimeLanes(lanes, wans, () => host.VpsAddresses, _port, time, logger) : null;
         _sessions.Changed += Follow;
         Follow();
         _port.Start();
@@ -58,7 +67,7 @@ internal sealed class PacketIngress : IDisposable
     internal PacketWay Way => _attached is null ? _isRefused ? PacketWay.Refused : PacketWay.Waiting : _session is { IsCarrying: true } ? PacketWay.On : PacketWay.Waiting;
 
     /// <summary>Where the packets of others than the LAN may go too (roaming clients): the way to the VPS at this moment.</summary>
-    internal IPacketPath? Path => _session;
+    internal IPacketPath Path => _path;
 
     /// <summary>Runs beside each control session: tells the VPS our networks, and again when they change.</summary>
     internal async Task RunAsync(GrpcChannel channel, CancellationToken cancellationToken)
@@ -66,6 +75,7 @@ internal sealed class PacketIngress : IDisposable
         try
         {
             Attached? told = null;
+            bool lanesAreSettled = _realTime is null;
             while (true)
             {
                 var networks = Networks();
@@ -76,6 +86,11 @@ internal sealed class PacketIngress : IDisposable
                     {
                         return;
                     }
+                }
+
+                if (!lanesAreSettled && told is not null)
+                {
+                    lanesAreSettled = await _realTime!.OpenAsync(channel, cancellationToken);
                 }
 
                 await Task.Delay(LookAgain, _time, cancellationToken);
@@ -96,7 +111,7 @@ internal sealed class PacketIngress : IDisposable
         var counts = _port.Counts;
         var status = new PacketStatus
         {
-            State = _attached is null ? "off" : _session is { IsCarrying: true } ? "on" : "waiting",
+            State = _attached is null ? "off" : _path.IsOpen ? "on" : "waiting",
             Interface = _port.Name,
             UdpOffload = _port.HasUso,
             OutPackets = (ulong)counts.OutPackets,
@@ -127,12 +142,18 @@ internal sealed class PacketIngress : IDisposable
             sample.Tell(status);
         }
 
+        status.Datagrams = _realTime?.Status() ?? new DatagramLanesStatus { Policy = "off", State = "trunk", Reason = "`realtime: off`" };
         return status;
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
         _sessions.Changed -= Follow;
+        if (_realTime is not null)
+        {
+            await _realTime.DisposeAsync();
+        }
+
         if (_session is { } session)
         {
             session.DatagramReceiver.Sink = null;

@@ -13,4 +13,10 @@ internal static partial class PacketsLog
 
     [LoggerMessage(EventId = 2962, Level = LogLevel.Error, Message = "The upkeep of packets met an error of our own")]
     internal static partial void PacketsFault(this ILogger logger, Exception exception);
+
+    [LoggerMessage(EventId = 2963, Level = LogLevel.Information, Message = "Real-time packets go as UDP datagrams over the lines themselves ({Policy})")]
+    internal static partial void UdpLanesOn(this ILogger logger, string policy);
+
+    [LoggerMessage(EventId = 2964, Level = LogLevel.Warning, Message = "Real-time packets ride the trunk: {Reason}")]
+    internal static partial void NoUdpLanes(this ILogger logger, string reason);
 }

@@ -29,6 +29,7 @@ internal sealed unsafe class TunPort : IPacketSink, IDisposable
     private readonly ILogger _logger;
     private readonly SafeFileHandle _stop;
     private readonly Thread _thread;
+    private readonly Lock _inGate = new();
     private readonly byte[] _segment = new byte[PacketInfo.MaxBytes];
     private readonly long _started;
     private volatile bool _isStopping;
@@ -75,7 +76,16 @@ internal sealed unsafe class TunPort : IPacketSink, IDisposable
 
     internal void Start() => _thread.Start();
 
+    /// <summary>For many threads: the trunk's lanes and the UDP lanes deliver beside each other.</summary>
     public void Deliver(ReadOnlySpan<byte> packet, in PacketMeta meta)
+    {
+        lock (_inGate)
+        {
+            DeliverOne(packet, meta);
+        }
+    }
+
+    private void DeliverOne(ReadOnlySpan<byte> packet, in PacketMeta meta)
     {
         if (!PacketInfo.TryRead(packet, out var info) || !meta.Fits(info))
         {

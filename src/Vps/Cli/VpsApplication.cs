@@ -92,6 +92,7 @@ internal static class VpsApplication
         services.AddSingleton<PortListener>();
         services.AddSingleton<EchoDesk>();
         services.AddSingleton<IPacketHost>(s => s.GetRequiredService<PacketNetwork>());
+        services.AddSingleton<UdpServer>();
         services.AddSingleton<PacketDesk>();
         services.AddSingleton(s => new PacketNetwork(journal, s.GetRequiredService<HostSettings>()));
 
@@ -141,6 +142,7 @@ internal static class VpsApplication
         app.MapGrpcService<SpeedService>();
         app.MapGrpcService<HealthReportsService>();
         app.MapGrpcService<PacketsService>();
+        app.MapGrpcService<DatagramLanesService>();
         app.MapGrpcService<VpsLocalService>();
         app.MapGrpcService<HealthLocalService>();
         app.MapGrpcService<TuneLocalService>();

@@ -75,7 +75,7 @@ internal static class VpsDaemon
             port.Dispose();
             using var limit = new CancellationTokenSource(StopTime);
             await app.StopAsync(limit.Token);
-            services.GetRequiredService<PacketDesk>().Dispose();
+            await services.GetRequiredService<PacketDesk>().DisposeAsync();
             await services.GetRequiredService<PacketNetwork>().RemoveAsync(CancellationToken.None);
             await host.RestoreAsync(CancellationToken.None);
             logger.Stopped();

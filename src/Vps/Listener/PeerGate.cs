@@ -29,6 +29,7 @@ internal sealed class PeerGate(RequestDelegate next)
         "/aggregator.v1.SpeedTest/",
         "/aggregator.v1.HealthReports/",
         "/aggregator.v1.Packets/",
+        "/aggregator.v1.DatagramLanes/",
     ];
 
     public Task InvokeAsync(HttpContext context)

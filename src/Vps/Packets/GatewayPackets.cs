@@ -1,4 +1,4 @@
-using Aggregator.Packets;
+using Aggregator.Datagrams;
 using Aggregator.Protocol.V1;
 using Aggregator.Trunk;
 using Aggregator.Tun;
@@ -7,19 +7,26 @@ using Aggregator.Vps.Sessions;
 namespace Aggregator.Vps.Packets;
 
 /// <summary>One gateway's packets.</summary>
-internal sealed class GatewayPackets(int number, TunPort port, GatewayFilter filter, bool v4, bool v6) : IDisposable
+internal sealed class GatewayPackets : IAsyncDisposable
 {
     private LiveGateway? _gateway;
+    private volatile GatewayLanes? _lanes;
 
-    internal int Number { get; } = number;
+    internal GatewayPackets(int number, TunPort port, GatewayFilter filter, bool v4, bool v6)
+    {
+        (Number, Port, Filter, V4, V6) = (number, port, filter, v4, v6);
+        Path = new RealTimePath(() => _lanes?.Lanes, () => _gateway?.PacketPath);
+    }
 
-    internal TunPort Port { get; } = port;
+    internal int Number { get; }
 
-    internal GatewayFilter Filter { get; } = filter;
+    internal TunPort Port { get; }
 
-    internal bool V4 { get; } = v4;
+    internal GatewayFilter Filter { get; }
 
-    internal bool V6 { get; } = v6;
+    internal bool V4 { get; }
+
+    internal bool V6 { get; }
 
     /// <summary>
     /// Linux's masquerade keeps a client's port where it is free, so every target sees the same one (RFC 4787: endpoint-independent mapping until
@@ -27,8 +34,21 @@ internal sealed class GatewayPackets(int number, TunPort port, GatewayFilter fil
     /// </summary>
     internal string Nat { get; } = "ports kept (endpoint-independent mapping, but for clients that meet on one port), address- and port-dependent filtering";
 
-    /// <summary>The trunk that carries, of those that the gateway has.</summary>
-    internal IPacketPath? Path => _gateway?.PacketPath;
+    /// <summary>UDP lanes for what is real time, and the trunk that carries, of those that the gateway has.</summary>
+    internal RealTimePath Path { get; }
+
+    internal GatewayLanes? Lanes => _lanes;
+
+    /// <summary>New UDP lanes in the place of the last ones.</summary>
+    internal async ValueTask SetLanesAsync(GatewayLanes lanes)
+    {
+        var old = _lanes;
+        _lanes = lanes;
+        if (old is not null)
+        {
+            await old.DisposeAsync();
+        }
+    }
 
     /// <summary>From now on this gateway's trunks deliver here, those to come too.</summary>
     internal void Join(LiveGateway gateway)
@@ -47,7 +67,7 @@ internal sealed class GatewayPackets(int number, TunPort port, GatewayFilter fil
         var counts = Port.Counts;
         var status = new PacketStatus
         {
-            State = Path is null ? "waiting" : "on",
+            State = Path.IsOpen ? "on" : "waiting",
             Interface = Port.Name,
             UdpOffload = Port.HasUso,
             Nat = Nat,
@@ -64,18 +84,28 @@ internal sealed class GatewayPackets(int number, TunPort port, GatewayFilter fil
             InLost = (ulong)counts.InLost,
         };
         status.Networks.AddRange(Filter.Own.Networks.Select(n => n.ToString()));
-        if (Path is TrunkSession session)
+        if (_gateway?.PacketPath is TrunkSession session)
         {
             var sample = session.SampleDatagrams();
             sample.Tell(status);
         }
 
+        if (_lanes is { } lanes)
+        {
+            status.Datagrams = UdpStatusText.Of(lanes.Lanes, _ => null);
+        }
+
         return status;
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
         _gateway?.SetPacketSink(null);
+        if (_lanes is { } lanes)
+        {
+            await lanes.DisposeAsync();
+        }
+
         Port.Dispose();
     }
 }

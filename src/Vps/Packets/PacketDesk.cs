@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Net;
+using Aggregator.Datagrams;
 using Aggregator.Identity;
 using Aggregator.Packets;
 using Aggregator.Protocol.V1;
@@ -15,7 +16,8 @@ namespace Aggregator.Vps.Packets;
 /// The gateways that send packets: each has an interface of its own, so that no two meet and equal private networks do no harm. Made when
 /// a gateway asks for the first time, ended with the gateway's revocation or with the daemon.
 /// </summary>
-internal sealed class PacketDesk(IPacketHost host, GatewaySessions sessions, EgressPolicySource rules, TimeProvider time, ILogger<PacketDesk> logger) : IDisposable
+internal sealed class PacketDesk(
+    IPacketHost host, GatewaySessions sessions, EgressPolicySource rules, UdpServer udp, TimeProvider time, ILogger<PacketDesk> logger) : IAsyncDisposable
 {
     /// <summary>Marks and tables have room for so many.</summary>
     internal const int MaxGateways = 250;
@@ -33,7 +35,7 @@ internal sealed class PacketDesk(IPacketHost host, GatewaySessions sessions, Egr
         await _one.WaitAsync(cancellationToken);
         try
         {
-            RemoveRevoked();
+            await RemoveRevokedAsync();
             if (!_gateways.TryGetValue(gateway.Pin, out var packets))
             {
                 (packets, string? problem) = await OpenAsync(gateway, cancellationToken);
@@ -56,11 +58,46 @@ internal sealed class PacketDesk(IPacketHost host, GatewaySessions sessions, Egr
         }
     }
 
-    public void Dispose()
+    /// <summary>UDP lanes for a gateway that has told its networks: those it has, if they are as it says, or new ones.</summary>
+    /// <returns>What the gateway is told; or the problem.</returns>
+    internal async Task<(OpenLanesReply? Reply, string? Problem)> OpenLanesAsync(
+        LiveGateway gateway, uint session, RealTimePolicy policy, CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            if (!_gateways.TryGetValue(gateway.Pin, out var packets))
+            {
+                return (null, "this gateway has not told its networks yet");
+            }
+
+            var (port, problem) = udp.Open();
+            if (problem is not null)
+            {
+                return (null, problem);
+            }
+
+            if (session != 0 && packets.Lanes is { Lanes.IsDisposed: false } there && there.Session == session && there.Lanes.Policy == policy)
+            {
+                return (new OpenLanesReply { Session = session, Port = (uint)port }, null);
+            }
+
+            var (lanes, reply) = GatewayLanes.Open(udp, port, policy, packets.Port, time, () => sessions.Find(gateway.Pin) is not null);
+            await packets.SetLanesAsync(lanes);
+            logger.LanesOpened(gateway.Name, policy.Text());
+            return (reply, null);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
     {
         foreach (var packets in _gateways.Values)
         {
-            packets.Dispose();
+            await packets.DisposeAsync();
         }
 
         _gateways.Clear();
@@ -91,13 +128,13 @@ internal sealed class PacketDesk(IPacketHost host, GatewaySessions sessions, Egr
         return (packets, null);
     }
 
-    private void RemoveRevoked()
+    private async Task RemoveRevokedAsync()
     {
         foreach (var (pin, packets) in _gateways)
         {
             if (sessions.Find(pin) is null && _gateways.TryRemove(pin, out _))
             {
-                packets.Dispose();
+                await packets.DisposeAsync();
             }
         }
     }

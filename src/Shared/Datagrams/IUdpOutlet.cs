@@ -1,0 +1,8 @@
+namespace Aggregator.Datagrams;
+
+/// <summary>Where a lane's datagrams leave: a WAN's socket at the gateway, the port and the gateway's present address at the VPS.</summary>
+internal interface IUdpOutlet
+{
+    /// <summary>Never waits, and never throws for what a network does: what cannot go is lost, as datagrams are.</summary>
+    void Send(ReadOnlySpan<byte> datagram);
+}

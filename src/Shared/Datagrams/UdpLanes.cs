@@ -1,0 +1,343 @@
+using System.Net;
+using Aggregator.Packets;
+using Aggregator.Trunk;
+
+namespace Aggregator.Datagrams;
+
+/// <summary>
+/// Real-time packets between a gateway and its VPS as UDP datagrams over every WAN, which no retransmission delays. One session with keys of its own; the same at
+/// both ends. Nothing waits here: a packet goes now or is refused, so there is no queue to bound. Safe for many threads.
+/// </summary>
+/// <param name="isGateway">Lanes are the gateway's to make; the VPS learns of them by their first datagram.</param>
+internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTimePolicy policy, TimeProvider time) : IDisposable
+{
+    internal const int MaxLanes = 64;
+
+    /// <summary>An IPv6 packet of the smallest MTU: sealed, it fits a WAN with an MTU of 1400.</summary>
+    internal const int MaxPacketBytes = 1280;
+
+    internal const int MaxDatagramBytes = UdpCipher.OverheadBytes + UdpHeader.Bytes + TrunkFrame.HeaderBytes + MaxPacketBytes;
+
+    /// <summary>What a client may send this way; the trunk's bound for real-time packets. The rest of it goes over the trunk.</summary>
+    private const double ClientBytesPerUs = 4.0 / 8;
+    private const double ClientBurstBytes = 64 * 1024;
+
+    /// <summary>Copies go out until all being lost is this rare by what is measured, but not on more lanes than this.</summary>
+    private const double LossWanted = 1e-4;
+    private const int MaxCopies = 4;
+
+    /// <summary>The lane in use is left for one that is quicker by a quarter and this: not for noise.</summary>
+    private const double StayUs = 2_000;
+
+    /// <summary>Without retransmissions a packet is on time or lost; this much for a busy machine.</summary>
+    private const long LatenessUs = 15_000;
+
+    private readonly Lock _gate = new();
+    private readonly UdpLane?[] _lanes = new UdpLane?[MaxLanes];
+    private readonly uint[] _sequences = new uint[FlowTable.Slots];
+    private readonly ClientBucket[] _clients = new ClientBucket[256];
+    private readonly byte[] _plain = new byte[MaxDatagramBytes];
+    private readonly byte[] _datagram = new byte[MaxDatagramBytes];
+    private readonly UdpLane[] _chosen = new UdpLane[MaxCopies];
+    private readonly long _started = time.GetTimestamp();
+    private UdpLane? _best;
+    private long _packetUs = long.MinValue / 2;
+    private UdpCounts _counts;
+    private bool _isDisposed;
+
+    internal RealTimePolicy Policy { get; } = policy;
+
+    /// <summary>Where packets come out; it puts them in order and drops copies.</summary>
+    internal DatagramReceiver Receiver { get; } = new(LatenessUs);
+
+    internal UdpCounts Counts
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _counts;
+            }
+        }
+    }
+
+    internal bool IsDisposed => Volatile.Read(ref _isDisposed);
+
+    /// <summary>Some lane works: what is sent now is not for the trunk.</summary>
+    internal bool IsWell
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return !_isDisposed && TryPick(NowUs, out _);
+            }
+        }
+    }
+
+    internal long NowUs => (long)time.GetElapsedTime(_started).TotalMicroseconds;
+
+    /// <summary>A WAN to send over, or another socket for it.</summary>
+    internal void SetOutlet(int id, IUdpOutlet outlet, bool isBackup)
+    {
+        lock (_gate)
+        {
+            var lane = _lanes[id] ??= new UdpLane((byte)id, outlet);
+            (lane.Outlet, lane.IsBackup) = (outlet, isBackup);
+        }
+    }
+
+    /// <summary>The WAN cannot be used for now; its numbers go on when it comes back.</summary>
+    internal void RemoveOutlet(int id)
+    {
+        lock (_gate)
+        {
+            if (_lanes[id] is { } lane)
+            {
+                lane.Outlet = null;
+            }
+        }
+    }
+
+    /// <summary>At the VPS: where the gateway's lane comes from now. Calls for every newest datagram; the same again costs a comparison.</summary>
+    internal void Follow(int id, SocketAddress from, Func<SocketAddress, IUdpOutlet> open)
+    {
+        lock (_gate)
+        {
+            if (_lanes[id] is { } lane && !(lane.Outlet is IUdpPeerOutlet peer && peer.Address.Equals(from)))
+            {
+                lane.Outlet = open(from);
+            }
+        }
+    }
+
+    /// <summary>Sends a packet now over the lanes that the policy names.</summary>
+    /// <returns>False: it is not for these lanes, or none is well; it is the caller's still.</returns>
+    internal bool TrySend(in Packet packet, in PacketFlow flow)
+    {
+        if (packet.Length > MaxPacketBytes || packet.Meta.Gso != GsoKind.None)
+        {
+            return false;
+        }
+
+        lock (_gate)
+        {
+            long nowUs = NowUs;
+            if (_isDisposed || !TakeTokens(flow.Client, packet.Length, nowUs) || Choose(nowUs) is not (> 0 and var count))
+            {
+                _counts.Refused++;
+                return false;
+            }
+
+            Activate(nowUs);
+            bool ordered = Policy == RealTimePolicy.Spread;
+            var frame = new DatagramFrame(flow.Slot, _sequences[flow.Slot]++, (ushort)(nowUs / 1000), !ordered, packet.Meta, ordered ? Behind(_chosen[0], nowUs) : (byte)0);
+            frame.ToFrame(packet.Length).Write(_plain.AsSpan(UdpHeader.Bytes));
+            packet.Bytes.CopyTo(_plain.AsSpan(UdpHeader.Bytes + TrunkFrame.HeaderBytes));
+            for (int i = 0; i < count; i++)
+            {
+                NotePacket(_chosen[i], nowUs);
+                Send(_chosen[i], UdpDatagramType.Packet, TrunkFrame.HeaderBytes + packet.Length, nowUs);
+            }
+
+            _counts.Sent++;
+            _counts.Copies += count - 1;
+            return true;
+        }
+    }
+
+    /// <summary>Takes in a datagram that claims to be of this session.</summary>
+    /// <param name="scratch">At least <see cref="MaxDatagramBytes"/>, the caller's own.</param>
+    /// <returns>The lane of a datagram that is the newest of its lane; -1 otherwise.</returns>
+    internal int Receive(ReadOnlySpan<byte> datagram, Span<byte> scratch)
+    {
+        int newestOf = -1;
+        UdpHeader header;
+        int length;
+        long nowUs;
+        lock (_gate)
+        {
+            nowUs = NowUs;
+            if (_isDisposed || datagram.Length > scratch.Length || (length = cipher.Open(datagram, scratch)) < 0 || !UdpHeader.TryRead(scratch[..length], out header))
+            {
+                _counts.Malformed++;
+                return -1;
+            }
+
+            var lane = _lanes[header.Lane];
+            if (lane is null)
+            {
+                if (isGateway)
+                {
+                    _counts.Malformed++;
+                    return -1;
+                }
+
+                lane = _lanes[header.Lane] = new UdpLane(header.Lane, null);
+            }
+
+            if (!lane.TryReceive(header, datagram.Length, nowUs, out bool isNewest))
+            {
+                _counts.Replayed++;
+                return -1;
+            }
+
+            newestOf = isNewest ? header.Lane : -1;
+            if (header.Type == UdpDatagramType.Report)
+            {
+                if (UdpReport.TryRead(scratch[UdpHeader.Bytes..length], out var report))
+                {
+                    lane.IsBackup = isGateway ? lane.IsBackup : report.IsBackup;
+                    lane.Take(report, nowUs, Expected(lane, nowUs));
+                }
+                else
+                {
+                    _counts.Malformed++;
+                }
+
+                return newestOf;
+            }
+
+            Activate(nowUs);
+            NotePacket(lane, nowUs);
+            _counts.Received++;
+        }
+
+        Deliver(header, scratch[UdpHeader.Bytes..length], nowUs);
+        return newestOf;
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+
+            _isDisposed = true;
+            cipher.Dispose();
+        }
+
+        Receiver.Clear();
+    }
+
+    /// <summary>Figures of the lanes that have carried anything, by their numbers.</summary>
+    internal List<UdpLaneSample> Sample()
+    {
+        lock (_gate)
+        {
+            long nowUs = NowUs;
+            return [.. _lanes.OfType<UdpLane>().Select(l => new UdpLaneSample(
+                l.Id, l.IsWell(nowUs, Expected(l, nowUs)), l == _best, l.IsBackup, l.Outlet is not null,
+                l.RttUs > 0 ? l.RttUs / 1000 : null, l.RttUs > 0 ? l.JitterOutUs / 1000 : null, l.Highest > 0 ? l.JitterInUs / 1000 : null,
+                l.RttUs > 0 ? l.LossOut : null, l.Highest > 0 ? l.LossIn : null, l.SentBytes, l.ReceivedBytes))];
+        }
+    }
+
+    private void Deliver(in UdpHeader header, ReadOnlySpan<byte> body, long nowUs)
+    {
+        TrunkFrame frame;
+        try
+        {
+            if (body.Length < TrunkFrame.HeaderBytes)
+            {
+                CountMalformed();
+                return;
+            }
+
+            frame = TrunkFrame.Read(body);
+        }
+        catch (TrunkProtocolException)
+        {
+            CountMalformed();
+            return;
+        }
+
+        var packet = body[TrunkFrame.HeaderBytes..];
+        if (frame.Type != TrunkFrameType.Datagram || frame.Length != packet.Length)
+        {
+            CountMalformed();
+            return;
+        }
+
+        Receiver.Accept(header.Lane, frame, packet, nowUs);
+    }
+
+    private void CountMalformed()
+    {
+        lock (_gate)
+        {
+            _counts.Malformed++;
+        }
+    }
+
+    /// <summary>The datagram's body lies in <see cref="_plain"/> behind the room for its header.</summary>
+    private void Send(UdpLane lane, UdpDatagramType type, int bodyBytes, long nowUs)
+    {
+        int plain = UdpHeader.Bytes + bodyBytes;
+        ulong sequence = lane.Send(plain + UdpCipher.OverheadBytes, nowUs);
+        new UdpHeader(type, lane.Id, (uint)nowUs, sequence).Write(_plain);
+        int length = cipher.Seal(_plain.AsSpan(0, plain), _datagram);
+        lane.Outlet!.Send(_datagram.AsSpan(0, length));
+    }
+
+    private bool TakeTokens(byte client, int bytes, long nowUs)
+    {
+        ref var bucket = ref _clients[client];
+        double left = Math.Min(ClientBurstBytes, bucket.Bytes + ((nowUs - bucket.AtUs) * ClientBytesPerUs));
+        bool enough = left >= bytes;
+        bucket = new ClientBucket(enough ? left - bytes : left, nowUs);
+        return enough;
+    }
+
+    /// <summary>How much longer than on this lane packets of the same flow may take on another.</summary>
+    private byte Behind(UdpLane lane, long nowUs)
+    {
+        double slowest = 0;
+        foreach (var other in _lanes)
+        {
+            if (other is not null && other.IsWell(nowUs, Expected(other, nowUs)))
+            {
+                slowest = Math.Max(slowest, other.RttUs / 2);
+            }
+        }
+
+        return DatagramFrame.ToBehind(slowest - (lane.RttUs / 2));
+    }
+
+    private readonly record struct ClientBucket(double Bytes, long AtUs);
+}
+
+/// <summary>At the VPS.</summary>
+internal interface IUdpPeerOutlet : IUdpOutlet
+{
+    /// <summary>Whom it sends to.</summary>
+    SocketAddress Address { get; }
+}
+
+/// <summary>Since the session began.</summary>
+internal struct UdpCounts
+{
+    /// <summary>Packets, copies aside.</summary>
+    internal long Sent;
+
+    internal long Copies;
+
+    /// <summary>Left to the trunk: no lane was well, or a client sends more than real-time traffic does.</summary>
+    internal long Refused;
+
+    /// <summary>Copies counted.</summary>
+    internal long Received;
+
+    /// <summary>Came again, or too late to know.</summary>
+    internal long Replayed;
+
+    /// <summary>Not sealed by our peer, or not what it should be.</summary>
+    internal long Malformed;
+}
+
+/// <summary>One lane at one moment. Null: not known.</summary>
+internal sealed record UdpLaneSample(
+    int Id, bool IsWell, bool IsBest, bool IsBackup, bool HasOutlet, double? RttMs, double? JitterOutMs, double? JitterInMs, double? LossOut, double? LossIn, long SentBytes, long ReceivedBytes);
