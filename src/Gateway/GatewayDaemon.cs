@@ -317,6 +317,11 @@ internal static class GatewayDaemon
 
         try
         {
+            if (clients.Dns.IsEmpty && config.Dns?.Listen.FirstOrDefault(l => !l.Address.Equals(IPAddress.Any) && !l.Address.Equals(IPAddress.IPv6Any)) is { } names)
+            {
+                clients = clients with { Dns = [names.Address] };
+            }
+
             var book = ClientBook.Open(config.State, clients, time);
             return new ClientDesk(new ClientServer(clients, book, () => host.Snapshot, events, time, loggers.CreateLogger("Aggregator.Gateway.Clients")), null);
         }

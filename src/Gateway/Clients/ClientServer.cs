@@ -81,7 +81,7 @@ internal sealed class ClientServer : IAsyncDisposable
 
             if (_config.Dns.IsEmpty)
             {
-                notes.Add("it keeps its own name servers; `dns` under `clients` gives it others");
+                notes.Add("it keeps its own name servers; `dns`, or `dns` under `clients`, gives it others");
             }
 
             var reply = new AddClientReply { Configuration = ClientText.Of(client, key!, _book.PublicKey, at, _config.Dns) };
