@@ -14,7 +14,7 @@ public sealed class JsonOutputTests
         using var json = JsonDocument.Parse(JsonOutput.Format(new GatewayStatus()));
         var root = json.RootElement;
         root.EnumerateObject().Select(p => p.Name).ShouldBe(
-            ["node", "links", "carrier", "flows", "vps", "warnings", "pool", "host_settings", "version", "uptime_s", "trunk", "packets", "dns", "direct", "path_manager"]);
+            ["node", "links", "carrier", "flows", "vps", "warnings", "pool", "host_settings", "version", "uptime_s", "trunk", "packets", "dns", "clients", "direct", "path_manager"]);
         root.GetProperty("vps").ValueKind.ShouldBe(JsonValueKind.Null);
         root.GetProperty("node").ValueKind.ShouldBe(JsonValueKind.Null);
         root.GetProperty("uptime_s").ValueKind.ShouldBe(JsonValueKind.Null);
