@@ -173,7 +173,7 @@ internal sealed class TlsByteStream : IByteStream, IOperationOwner
     {
         try
         {
-            await Tls.ShutdownAsync().WaitAsync(cancellationToken);
+            await TlsGate.ShutdownAsync(Tls).WaitAsync(cancellationToken);
             Socket.Shutdown(SocketShutdown.Send);
         }
         catch (Exception e) when (Translate(e) is { } error)

@@ -21,7 +21,8 @@ internal static class TlsIdleMemory
     /// <summary>To be called after the handshake, while nobody reads or writes.</summary>
     /// <returns>Whether idle buffers are freed from now on.</returns>
     internal static bool Release(SslStream stream) =>
-        SecurityContext?.GetValue(stream) is { } context
+        TlsGate.Of(stream) is not null
+        && SecurityContext?.GetValue(stream) is { } context
         && (context as SafeHandle ?? SslContext?.GetValue(context) as SafeHandle) is { IsInvalid: false } ssl
         && Libssl.ReleaseIdleBuffers(ssl);
 }
