@@ -44,7 +44,8 @@ internal sealed class FlowTable(PacketPolicy policy, bool clientIsSource)
                 return i;
             }
 
-            if (_flows[i].LastUs < _flows[oldest].LastUs)
+            // An empty place before the one that was silent longest, also in the first moment.
+            if (_flows[oldest].Key != 0 && (_flows[i].Key == 0 || _flows[i].LastUs < _flows[oldest].LastUs))
             {
                 oldest = i;
             }
