@@ -100,7 +100,11 @@ internal sealed class LinkTest(
                     }
 
                     bool told = g.HasQueueMs && g.Streams > 0;
-                    senders.Add(new(timeS, g.BusyUs, g.ReceiverLimitedUs, g.BufferLimitedUs, told ? g.LeastRttMs / g.Streams : null, told ? g.QueueMs / g.Streams : null));
+                    senders.Add(new(timeS, g.BusyUs, g.ReceiverLimitedUs, g.BufferLimitedUs, told ? g.LeastRttMs / g.Streams : null, told ? g.QueueMs / g.Streams : null)
+                    {
+                        UnsentBytes = g.HasUnsentBytes ? g.UnsentBytes : null,
+                        InFlightBytes = g.HasInFlightBytes ? g.InFlightBytes : null,
+                    });
                     return new SentSoFar(timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits, g.DeliveredBytes);
                 }),
             cancellationToken);
@@ -133,7 +137,11 @@ internal sealed class LinkTest(
                         tcp.Sum(t => t.LimitedByReceiver.TotalMicroseconds),
                         tcp.Sum(t => t.LimitedBySendBuffer.TotalMicroseconds),
                         open.Length == 0 ? null : open.Average(t => t.MinRtt!.Value.TotalMilliseconds),
-                        open.Length == 0 ? null : open.Average(t => Math.Max(0, (t.Rtt - t.MinRtt!.Value).TotalMilliseconds))));
+                        open.Length == 0 ? null : open.Average(t => Math.Max(0, (t.Rtt - t.MinRtt!.Value).TotalMilliseconds)))
+                    {
+                        UnsentBytes = open.Sum(t => (double)t.NotSentBytes),
+                        InFlightBytes = open.Sum(t => (double)t.UnacknowledgedSegments * t.SegmentBytes),
+                    });
                     return new SentSoFar(now, tcp.Sum(t => (double)t.DataSegmentsSent), tcp.Sum(t => (double)t.Retransmits), tcp.Sum(t => (double)t.BytesDelivered));
                 }),
             cancellationToken);

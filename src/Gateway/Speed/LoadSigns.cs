@@ -19,6 +19,18 @@ internal readonly record struct SenderTimes(double Receiver, double Buffer, doub
 
     private const double LittleHeldUp = 0.5;
 
+    /// <summary>With room for more than the line takes, a program that always writes keeps about as much waiting as is under way.</summary>
+    private const double LittleUnsent = 0.5;
+
+    /// <summary>What the kernel had and had not sent yet, as part of what was under way; null: not known.</summary>
+    internal double? UnsentPart { get; init; }
+
+    /// <summary>
+    /// Always something under way, no queue anywhere, and nothing that waits to be sent: there was no room for it. The kernel does not count this time where
+    /// a program never sleeps in its write (tcp_cwnd_validate asks for SOCK_NOSPACE while segments go out, and it is set behind that).
+    /// </summary>
+    internal bool HadNoRoom => Starved < LittleStarved && Receiver < LittleHeldUp && Queue is { Stands: false } && UnsentPart < LittleUnsent;
+
     /// <summary>
     /// There was always something to send and room for it, and it queued on the way: what the senders waited for was the line, however busy a processor was.
     /// Without a queue that is not said: a sender that a processor kept short may have taken what it got for the line's rate, and then sends no more (BBR).
@@ -36,6 +48,11 @@ internal readonly record struct SenderTimes(double Receiver, double Buffer, doub
         if (Queue is { } queue)
         {
             message.QueueMs = queue.QueueMs;
+        }
+
+        if (UnsentPart is { } unsent)
+        {
+            message.UnsentRatio = unsent;
         }
 
         return message;

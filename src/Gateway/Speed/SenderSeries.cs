@@ -8,7 +8,14 @@ internal sealed class SenderSeries
     /// <summary>Sums over connections, in microseconds, and the mean over those that are open, in milliseconds.</summary>
     /// <param name="LeastMs">The least round trip seen; null: not known.</param>
     /// <param name="QueueMs">What the present one has on top.</param>
-    internal readonly record struct Reading(double TimeS, double BusyUs, double ReceiverUs, double BufferUs, double? LeastMs = null, double? QueueMs = null);
+    internal readonly record struct Reading(double TimeS, double BusyUs, double ReceiverUs, double BufferUs, double? LeastMs = null, double? QueueMs = null)
+    {
+        /// <summary>Sums over the open connections: in the kernel and not sent yet. Null: not known.</summary>
+        internal double? UnsentBytes { get; init; }
+
+        /// <summary>Likewise: sent and not acknowledged.</summary>
+        internal double? InFlightBytes { get; init; }
+    }
 
     internal void Add(Reading reading)
     {
@@ -33,12 +40,19 @@ internal sealed class SenderSeries
         double busy = last.BusyUs - first.BusyUs;
         double all = (last.TimeS - first.TimeS) * 1e6 * streams;
         Reading[] later = [.. _readings.Where(r => r.TimeS >= first.TimeS && r.QueueMs is not null)];
-        return busy > 0 && all > 0
-            ? new SenderTimes(
-                Math.Clamp((last.ReceiverUs - first.ReceiverUs) / busy, 0, 1),
-                Math.Clamp((last.BufferUs - first.BufferUs) / busy, 0, 1),
-                Math.Clamp(1 - (busy / all), 0, 1),
-                later.Length == 0 ? null : (later.Average(r => r.LeastMs), later.Average(r => r.QueueMs)) is ({ } least, { } queue) ? new LineQueue(least, queue) : null)
-            : null;
+        if (busy <= 0 || all <= 0)
+        {
+            return null;
+        }
+
+        Reading[] told = [.. _readings.Where(r => r.TimeS >= first.TimeS && r is { UnsentBytes: not null, InFlightBytes: > 0 })];
+        return new SenderTimes(
+            Math.Clamp((last.ReceiverUs - first.ReceiverUs) / busy, 0, 1),
+            Math.Clamp((last.BufferUs - first.BufferUs) / busy, 0, 1),
+            Math.Clamp(1 - (busy / all), 0, 1),
+            later.Length == 0 ? null : (later.Average(r => r.LeastMs), later.Average(r => r.QueueMs)) is ({ } least, { } queue) ? new LineQueue(least, queue) : null)
+        {
+            UnsentPart = told.Length == 0 ? null : told.Sum(r => r.UnsentBytes) / told.Sum(r => r.InFlightBytes),
+        };
     }
 }

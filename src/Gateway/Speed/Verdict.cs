@@ -130,9 +130,14 @@ internal static class Verdict
 
     private static string? Window(LoadSigns signs, double least)
     {
-        if (signs.Senders is not { Receiver: var receiver, Buffer: var buffer } || Math.Max(receiver, buffer) <= least)
+        if (signs.Senders is not { Receiver: var receiver, Buffer: var buffer } senders)
         {
             return null;
+        }
+
+        if (Math.Max(receiver, buffer) <= least)
+        {
+            return senders.HadNoRoom ? $"The send buffer of the {(signs.Down ? "VPS" : "gateway")} is the limit (nothing waits in it, and no queue stands on the way)" : null;
         }
 
         return receiver >= buffer

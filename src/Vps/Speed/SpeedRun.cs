@@ -114,6 +114,8 @@ internal sealed class SpeedRun(KeyPin pin, UInt128 id, CancellationToken ended)
             {
                 sum.LeastRttMs += least.TotalMilliseconds;
                 sum.QueueMs += Math.Max(0, (_last.Rtt - least).TotalMilliseconds);
+                sum.UnsentBytes += _last.NotSentBytes;
+                sum.InFlightBytes += (double)_last.UnacknowledgedSegments * _last.SegmentBytes;
             }
         }
 

@@ -62,6 +62,11 @@ public sealed class VerdictTests
         Of(Result(change: r => r.Bonded = null), Limited(false, 0, 0.7, "lte"))
             .ShouldBe("The send buffer of the gateway is the limit (70 % of the time), on lte up: fibre 200 down 20 up, lte 70 down 10 up Mbit/s, and the lines may carry more.");
         // All of a processor, and a line that is full for all that: there was always something under way.
+        // Nothing waits to be sent, nothing on the way: no room. The kernel did not count it.
+        Of(Result(), new LoadSigns("fibre", true, null, null, new SenderTimes(0, 0, 0.01, new LineQueue(80, 2)) { UnsentPart = 0.1 })).ShouldStartWith(
+            "The send buffer of the VPS is the limit (nothing waits in it, and no queue stands on the way), on fibre down: ");
+        Of(Result(), new LoadSigns("fibre", true, null, null, new SenderTimes(0, 0, 0.01, new LineQueue(80, 2)) { UnsentPart = 2 })).ShouldStartWith("The lines are the limit");
+        Of(Result(), new LoadSigns("fibre", true, null, null, new SenderTimes(0, 0, 0.01, new LineQueue(80, 20)) { UnsentPart = 0.1 })).ShouldStartWith("The lines are the limit");
         Of(Result(), new LoadSigns("fibre", true, few, few, new SenderTimes(0.1, 0.2, 0.01, new LineQueue(20, 15)))).ShouldStartWith("The lines are the limit");
         // Without a queue the sender may only think that the line is full.
         Of(Result(), new LoadSigns("fibre", true, null, few, new SenderTimes(0, 0, 0, new LineQueue(80, 3)))).ShouldStartWith("The VPS's processor is the limit");

@@ -61,6 +61,16 @@ public sealed class BottleneckTests(ITestOutputHelper output)
         (await VerdictAsync(scene, "--up")).ShouldMatch(@"^The gateway's processor is the limit \(\d+ % of the 0\.02 processors that its cgroup may use\)");
     }
 
+    [SkippableFact]
+    public async Task A_small_send_buffer_is_told_from_the_lines()
+    {
+        await using Scene scene = await Scene.StartAsync(new ProductSettings(), [new("one") { DownMbps = 100, UpMbps = 100, DelayMs = 40 }]);
+
+        // While the daemon runs: what it set itself at its start is gone, as with another program's settings.
+        await scene.Lab.Vps.OutputAsync("sysctl", "-w", "net.ipv4.tcp_wmem=4096 8192 8192");
+        (await VerdictAsync(scene, "--down")).ShouldStartWith("The send buffer of the VPS is the limit");
+    }
+
     private const double Few = 0.04;
 
     /// <summary>What the gateway sends costs it less.</summary>
