@@ -76,17 +76,18 @@ public sealed class HostCheckTests
     }
 
     [Theory]
-    [InlineData(true, true, true, true, CheckResult.Ok)]
-    [InlineData(true, true, false, true, CheckResult.Warn)]
-    [InlineData(true, true, true, false, CheckResult.Warn)]
-    [InlineData(true, false, false, false, CheckResult.Ok)]
-    [InlineData(false, true, false, true, CheckResult.Ok)]
-    public void Lan_traffic_that_leaves_directly_is_told(bool lan, bool forwards, bool transparent, bool running, object result) =>
-        DefaultRoutesCheck.Decide([], lan, forwards, transparent, running).Result.ShouldBe((CheckResult)result);
+    [InlineData(true, true, true, true, true, CheckResult.Ok)]
+    [InlineData(true, true, true, true, false, CheckResult.Warn)]
+    [InlineData(true, true, false, true, true, CheckResult.Warn)]
+    [InlineData(true, true, true, false, false, CheckResult.Warn)]
+    [InlineData(true, false, false, false, false, CheckResult.Ok)]
+    [InlineData(false, true, false, true, false, CheckResult.Ok)]
+    public void Lan_traffic_that_leaves_directly_is_told(bool lan, bool forwards, bool transparent, bool running, bool packets, object result) =>
+        DefaultRoutesCheck.Decide([], lan, forwards, transparent, running, packets).Result.ShouldBe((CheckResult)result);
 
     [Fact]
     public void A_default_route_outside_the_wans_is_named() =>
-        DefaultRoutesCheck.Decide(["tun9"], false, false, true, true).ShouldSatisfyAllConditions(
+        DefaultRoutesCheck.Decide(["tun9"], false, false, true, true, true).ShouldSatisfyAllConditions(
             f => f.Result.ShouldBe(CheckResult.Warn), f => f.Text.ShouldContain("tun9"));
 
     [Fact]

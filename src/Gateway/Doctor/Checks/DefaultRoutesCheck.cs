@@ -15,7 +15,8 @@ internal sealed class DefaultRoutesCheck : ICheck
         string[] strays = [.. Strays(context)];
         bool lan = !context.Config.Lan.IsEmpty;
         bool forwards = context.Files.Number("/proc/sys/net/ipv4/ip_forward") == 1;
-        return Task.FromResult(Decide(strays, lan, forwards, context.Config.Ingress.Transparent, context.Daemon is not null));
+        bool packets = context.Daemon?.Status.Packets is { State: "on" };
+        return Task.FromResult(Decide(strays, lan, forwards, context.Config.Ingress.Transparent, context.Daemon is not null, packets));
     }
 
     /// <param name="strays">Interfaces with a default route that are no WANs.</param>
@@ -23,7 +24,8 @@ internal sealed class DefaultRoutesCheck : ICheck
     /// <param name="forwards">Whether the host routes what nobody takes.</param>
     /// <param name="transparent">As configured.</param>
     /// <param name="running">The daemon.</param>
-    internal static Finding Decide(IReadOnlyList<string> strays, bool lan, bool forwards, bool transparent, bool running)
+    /// <param name="packets">Whether UDP and the rest are carried at this moment.</param>
+    internal static Finding Decide(IReadOnlyList<string> strays, bool lan, bool forwards, bool transparent, bool running, bool packets)
     {
         var findings = new List<Finding>();
         if (strays.Count > 0)
@@ -41,7 +43,10 @@ internal sealed class DefaultRoutesCheck : ICheck
                 (true, false) => Finding.Warn(
                     "`ingress.transparent` is off, so clients that do not use the proxy leave over the WANs directly",
                     "set `ingress.transparent: true`, or stop forwarding (`sysctl net.ipv4.ip_forward=0`)"),
-                _ => Finding.Ok("TCP of the LAN goes through the VPS; UDP and ICMP leave over the WANs directly, which this version does not carry"),
+                _ when packets => Finding.Ok("what comes from the LAN goes through the VPS: TCP as flows, UDP, ICMP and the rest as packets"),
+                _ => Finding.Warn(
+                    "TCP of the LAN goes through the VPS, but its packets (UDP, ICMP and the rest) are not carried now and leave over the WANs directly",
+                    "see the check `packets`, or stop forwarding (`sysctl net.ipv4.ip_forward=0`)"),
             });
         }
 
