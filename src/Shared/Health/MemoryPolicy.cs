@@ -28,7 +28,7 @@ internal sealed class MemoryPolicy
 
     /// <summary>
     /// The same in bytes, at least and at most: a burst of handshakes was seen to take 18 MB a second, what is under way when the mark is noticed
-    /// another 6 MB, and the collection that gives memory back needs some first; with 16 MB left the kernel's killer was met. On large hosts
+    /// another 6 MB, and the collection that gives memory back needs some first; with half of these marks 5 MB were left, and once the daemon was gone afterwards. On large hosts
     /// a part would be gigabytes.
     /// </summary>
     private const long LeastShort = 48L << 20, MostShort = 256L << 20, LeastCritical = 32L << 20, MostCritical = 64L << 20;

@@ -25,7 +25,7 @@ public sealed class SmallMemoryTests(ITestOutputHelper output)
 
     private const long TightLimitBytes = 160L << 20;
 
-    /// <summary>To be left when all are refused: the end of thousands of flows at once needs some too, and the kernel's killer came where 5 MB were left.</summary>
+    /// <summary>To be left when all are refused: the end of thousands of flows at once needs some too, and where 5 MB were left the daemon was once gone afterwards.</summary>
     private const long LeastLeftBytes = 12L << 20;
 
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(150);
