@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Aggregator.Cli;
@@ -48,9 +47,6 @@ namespace Aggregator.Gateway;
 /// </summary>
 internal static class GatewayDaemon
 {
-    /// <summary>Packets that TPROXY leads here come to these alone; any free port does.</summary>
-    private const int AnyPort = 0;
-
     /// <summary>A name server that works answers in less.</summary>
     private static readonly TimeSpan LookUpTime = TimeSpan.FromSeconds(1);
 
@@ -194,7 +190,7 @@ internal static class GatewayDaemon
             host.Links.Changed += mptcp.Wake;
             node.Changed += mptcp.Wake;
             mptcp.Start();
-            var desk = OpenClients(config, host, events, time, loggers, warnings);
+            var desk = ClientDesk.Open(config, host, events, time, loggers.CreateLogger("Aggregator.Gateway.Clients"), warnings);
             await using ClientServer? roaming = desk.Server;
             var status = new StatusReader(config, node, host, carrier, new TrunkReader(carrier as TrunkCarrier, wans, paths is not null), flows, warnings,
                 new LinkExtras(config, book, quotas, wifi, direct, leaving), mptcp, () => packets?.Status(), () => names?.Status(), () => roaming?.Status(), time);
@@ -306,32 +302,6 @@ internal static class GatewayDaemon
     /// <summary>The LAN's, or the datagrams of SOCKS5's clients.</summary>
     private static bool TakesPackets(GatewayConfig config) => TakesLanPackets(config) || config.Ingress.Socks is not null;
 
-    /// <summary>A key that cannot be read is no reason to carry nobody.</summary>
-    private static ClientDesk OpenClients(
-        GatewayConfig config, HostController host, EventLog events, TimeProvider time, ILoggerFactory loggers, List<Warning> warnings)
-    {
-        if (config.Clients is not { } clients)
-        {
-            return new ClientDesk(null, null);
-        }
-
-        try
-        {
-            if (clients.Dns.IsEmpty && config.Dns?.Listen.FirstOrDefault(l => !l.Address.Equals(IPAddress.Any) && !l.Address.Equals(IPAddress.IPv6Any)) is { } names)
-            {
-                clients = clients with { Dns = [names.Address] };
-            }
-
-            var book = ClientBook.Open(config.State, clients, time);
-            return new ClientDesk(new ClientServer(clients, book, () => host.Snapshot, events, time, loggers.CreateLogger("Aggregator.Gateway.Clients")), null);
-        }
-        catch (Exception e) when (e is StateException or PlatformNotSupportedException)
-        {
-            warnings.Add(new Warning { Code = "clients-unavailable", Text = $"roaming clients cannot come in: {e.Message}" });
-            return new ClientDesk(null, e.Message);
-        }
-    }
-
     /// <summary>Null: packets are not asked for, or cannot be had, which a warning says; TCP goes on.</summary>
     private static async Task<PacketIngress?> StartPacketsAsync(
         GatewayConfig config, TrunkSessions? sessions, HostController host, IWanList wans, List<Warning> warnings, TimeProvider time, ILoggerFactory loggers,
@@ -364,82 +334,6 @@ internal static class GatewayDaemon
         catch (IOException e) when (e is not StateException)
         {
             throw new CliException($"the host's network cannot be managed: {e.Message}; run as root, or with CAP_NET_ADMIN", inner: e);
-        }
-    }
-
-    /// <summary>The listeners of the configuration.</summary>
-    private sealed class IngressSet : IAsyncDisposable
-    {
-        private readonly List<IIngress> _all = [];
-
-        internal IPEndPoint? TransparentV4 { get; private set; }
-
-        internal IPEndPoint? TransparentV6 { get; private set; }
-
-        /// <exception cref="CliException">A listener that the user asked for cannot be had.</exception>
-        internal static async Task<IngressSet> StartAsync(
-            IngressConfig config, IngressContext context, List<Warning> warnings, CancellationToken cancellationToken)
-        {
-            var set = new IngressSet();
-            try
-            {
-                if (config.Socks is { } socks)
-                {
-                    await set.AddAsync(new SocksIngress(socks, config.SocksUsers, context), cancellationToken);
-                }
-
-                if (config.Http is { } http)
-                {
-                    await set.AddAsync(new HttpIngress(http, context), cancellationToken);
-                }
-
-                if (config is { Transparent: true, WholeIp: false })
-                {
-                    set.TransparentV4 = await set.AddAsync(
-                        new TransparentIngress(new IPEndPoint(IPAddress.Loopback, AnyPort), context), cancellationToken);
-                    set.TransparentV6 = await set.TryAddV6Async(context, warnings, cancellationToken);
-                }
-
-                return set;
-            }
-            catch
-            {
-                await set.DisposeAsync();
-                throw;
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            foreach (IIngress ingress in _all)
-            {
-                await ingress.DisposeAsync();
-            }
-        }
-
-        private async Task<IPEndPoint> AddAsync(IIngress ingress, CancellationToken cancellationToken)
-        {
-            _all.Add(ingress);
-            StartResult result = await ingress.StartAsync(cancellationToken);
-            return result.Succeeded ? ingress.LocalEndPoint! : throw new CliException(result.Error!);
-        }
-
-        private async Task<IPEndPoint?> TryAddV6Async(IngressContext context, List<Warning> warnings, CancellationToken cancellationToken)
-        {
-            if (Socket.OSSupportsIPv6)
-            {
-                var v6 = new TransparentIngress(new IPEndPoint(IPAddress.IPv6Loopback, AnyPort), context);
-                _all.Add(v6);
-                StartResult result = await v6.StartAsync(cancellationToken);
-                if (result.Succeeded)
-                {
-                    return v6.LocalEndPoint;
-                }
-
-                warnings.Add(new Warning { Code = "ipv6-missing", Text = $"IPv6 clients are not carried: {result.Error}" });
-            }
-
-            return null;
         }
     }
 }

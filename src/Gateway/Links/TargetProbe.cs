@@ -1,7 +1,6 @@
-using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
+using Aggregator.DnsWire;
 using Aggregator.Doctor;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Settings;
@@ -74,14 +73,14 @@ internal static class TargetProbe
         using var socket = new Socket(target.Address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         WanSocket.Bind(socket, device, source);
         await socket.ConnectAsync(new IPEndPoint(target.Address, target.Port), cancellationToken);
-        ushort id = BinaryPrimitives.ReadUInt16BigEndian(RandomNumberGenerator.GetBytes(sizeof(ushort)));
-        byte[] question = DnsQuestion.Write(id, target.Detail);
+        byte[] question = DnsMessage.Query(DnsMessage.NewId(), target.Detail, DnsMessage.TypeA)
+            ?? throw new InvalidOperationException($"{target.Detail} is no name, and the configuration took it");
         await socket.SendAsync(question, SocketFlags.None, cancellationToken);
-        var buffer = new byte[DnsQuestion.MaxAnswerBytes];
+        var buffer = new byte[DnsMessage.ClassicUdpBytes];
         while (true)
         {
             int length = await socket.ReceiveAsync(buffer, SocketFlags.None, cancellationToken);
-            switch (DnsQuestion.Judge(question, buffer.AsSpan(0, length)))
+            switch (DnsJudge.Of(question, buffer.AsSpan(0, length)))
             {
                 case DnsVerdict.Answer:
                     return null;

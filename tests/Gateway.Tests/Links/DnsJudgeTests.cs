@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Aggregator.DnsWire;
 using Aggregator.Gateway.Links;
 using FsCheck;
 using FsCheck.Fluent;
@@ -7,9 +8,9 @@ using Xunit;
 
 namespace Aggregator.Gateway.Tests.Links;
 
-public sealed class DnsQuestionTests
+public sealed class DnsJudgeTests
 {
-    private static readonly byte[] Question = DnsQuestion.Write(0x1234, "example.net");
+    private static readonly byte[] Question = DnsMessage.Query(0x1234, "example.net", DnsMessage.TypeA)!;
 
     [Fact]
     public void A_public_address_is_an_answer_and_private_ones_are_a_lie()
@@ -44,7 +45,7 @@ public sealed class DnsQuestionTests
         return Judge(packet) is DnsVerdict.Answer or DnsVerdict.Lie or DnsVerdict.Refusal;
     }).QuickCheckThrowOnFailure();
 
-    private static DnsVerdict Judge(byte[] answer) => DnsQuestion.Judge(Question, answer);
+    private static DnsVerdict Judge(byte[] answer) => DnsJudge.Of(Question, answer);
 
     private static byte[] Answer(ushort flags, params byte[][] addresses)
     {
