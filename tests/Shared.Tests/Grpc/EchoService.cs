@@ -112,20 +112,29 @@ internal sealed class EchoService(EchoEvents events) : Echo.EchoBase
         IAsyncStreamReader<EchoMessage> requestStream, IServerStreamWriter<EchoMessage> responseStream, ServerCallContext context)
     {
         using CancellationTokenRegistration registration = context.CancellationToken.Register(() => events.Set("cancelled"));
-        while (await requestStream.MoveNext())
+        try
         {
-            EchoMessage message = requestStream.Current;
-            if (message.Order == "end")
+            while (await requestStream.MoveNext())
             {
-                return;
-            }
+                EchoMessage message = requestStream.Current;
+                if (message.Order == "end")
+                {
+                    return;
+                }
 
-            if (message.Order == "fail")
-            {
-                throw new RpcException(new Status(StatusCode.Aborted, "as asked"));
-            }
+                if (message.Order == "fail")
+                {
+                    throw new RpcException(new Status(StatusCode.Aborted, "as asked"));
+                }
 
-            await responseStream.WriteAsync(message);
+                await responseStream.WriteAsync(message);
+            }
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
+        {
+            // The reading may hear of it before the token does, and with it this call and its registration end.
+            events.Set("cancelled");
+            throw;
         }
 
         // Half-closed: the client ends its stream, and still gets something.
