@@ -19,6 +19,9 @@ internal readonly record struct SenderTimes(double Receiver, double Buffer, doub
 
     private const double LittleHeldUp = 0.5;
 
+    /// <summary>A buffer that grows with its line holds up hardly anybody.</summary>
+    private const double SomeHeldUp = 0.15;
+
     /// <summary>With room for more than the line takes, a program that always writes keeps about as much waiting as is under way.</summary>
     private const double LittleUnsent = 0.5;
 
@@ -26,10 +29,12 @@ internal readonly record struct SenderTimes(double Receiver, double Buffer, doub
     internal double? UnsentPart { get; init; }
 
     /// <summary>
-    /// Always something under way, no queue anywhere, and nothing that waits to be sent: there was no room for it. The kernel does not count this time where
-    /// a program never sleeps in its write (tcp_cwnd_validate asks for SOCK_NOSPACE while segments go out, and it is set behind that).
+    /// No queue anywhere, nothing that waits to be sent, and always something under way: there was no room for more. The kernel does not count this time where
+    /// a program never sleeps in its write (tcp_cwnd_validate asks for SOCK_NOSPACE while segments go out, and it is set behind that). Where it does count it,
+    /// a buffer may also run empty before the program wakes up: a part of the time is enough then, and that the program seemed to give nothing is no sign against it.
     /// </summary>
-    internal bool HadNoRoom => Starved < LittleStarved && Receiver < LittleHeldUp && Queue is { Stands: false } && UnsentPart < LittleUnsent;
+    internal bool HadNoRoom =>
+        (Starved < LittleStarved || Buffer > SomeHeldUp) && Receiver < LittleHeldUp && Queue is { Stands: false } && UnsentPart < LittleUnsent;
 
     /// <summary>
     /// There was always something to send and room for it, and it queued on the way: what the senders waited for was the line, however busy a processor was.

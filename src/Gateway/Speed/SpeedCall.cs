@@ -15,6 +15,8 @@ internal sealed class SpeedCall : IAsyncDisposable
     /// <summary>Connections, TLS and the first message, over whatever lines there are.</summary>
     private static readonly TimeSpan BeginTime = TimeSpan.FromSeconds(10);
 
+    private const string WithoutAWord = "the VPS ended the test without a word";
+
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
     private readonly SocketsHttpHandler _handler;
@@ -79,7 +81,7 @@ internal sealed class SpeedCall : IAsyncDisposable
             await call.RequestStream.WriteAsync(new SpeedRunRequest { IntervalMs = (uint)Interval.TotalMilliseconds }, either.Token);
             if (!await call.ResponseStream.MoveNext(either.Token) || call.ResponseStream.Current.Begun is not { } begun || begun.RunId.Length != SpeedProtocol.RunIdBytes)
             {
-                throw new SpeedException(SpeedFailure.NoVps, "the VPS ended the test without a word");
+                throw new SpeedException(SpeedFailure.NoVps, WithoutAWord);
             }
 
             result.Begun = begun;
@@ -167,8 +169,11 @@ internal sealed class SpeedCall : IAsyncDisposable
         }
     }
 
-    private static SpeedException Explain(RpcException e, string? dialFailure, string? version) => e.StatusCode switch
+    /// <summary>What ended the call before it began, in one sentence.</summary>
+    internal static SpeedException Explain(RpcException e, string? dialFailure, string? version) => e.StatusCode switch
     {
+        // Ended before our first message was written: the writing hears of it, not the reading.
+        StatusCode.OK => new SpeedException(SpeedFailure.NoVps, WithoutAWord, e),
         StatusCode.ResourceExhausted => new SpeedException(SpeedFailure.Busy, "the VPS says that a speed test of this gateway runs already; try again in a minute", e),
         // Versions without this service answer UNAUTHENTICATED to all that they do not have.
         StatusCode.Unimplemented or StatusCode.Unauthenticated => new SpeedException(

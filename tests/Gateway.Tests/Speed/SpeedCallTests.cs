@@ -46,6 +46,10 @@ public sealed class SpeedCallTests
         (await FailsAsync(new Nobody(), "1")).Message.ShouldBe("the VPS cannot be reached: no WAN is up that can reach it");
     }
 
+    [Fact]
+    public void An_end_that_the_writing_hears_of_first_is_told_as_one_that_the_reading_hears_of() =>
+        SpeedCall.Explain(new RpcException(new GrpcStatus(StatusCode.OK, "")), null, "1").Message.ShouldBe("the VPS ended the test without a word");
+
     private static async Task<SpeedException> FailsAsync(INodeDialer dialer, string? version)
     {
         var node = new PairedNode(["127.0.0.1"], 1, default, "home");

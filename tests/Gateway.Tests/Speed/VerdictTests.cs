@@ -67,6 +67,10 @@ public sealed class VerdictTests
             "The send buffer of the VPS is the limit (nothing waits in it, and no queue stands on the way), on fibre down: ");
         Of(Result(), new LoadSigns("fibre", true, null, null, new SenderTimes(0, 0, 0.01, new LineQueue(80, 2)) { UnsentPart = 2 })).ShouldStartWith("The lines are the limit");
         Of(Result(), new LoadSigns("fibre", true, null, null, new SenderTimes(0, 0, 0.01, new LineQueue(80, 20)) { UnsentPart = 0.1 })).ShouldStartWith("The lines are the limit");
+        // Where the kernel counts some of it, and the buffer ran empty in between.
+        Of(Result(), new LoadSigns("fibre", true, null, null, new SenderTimes(0, 0.41, 0.46, new LineQueue(80, 0.7)) { UnsentPart = 0.27 })).ShouldStartWith(
+            "The send buffer of the VPS is the limit");
+        Of(Result(), new LoadSigns("fibre", true, null, null, new SenderTimes(0, 0, 0.46, new LineQueue(80, 0.7)) { UnsentPart = 0.27 })).ShouldStartWith("The lines are the limit");
         Of(Result(), new LoadSigns("fibre", true, few, few, new SenderTimes(0.1, 0.2, 0.01, new LineQueue(20, 15)))).ShouldStartWith("The lines are the limit");
         // Without a queue the sender may only think that the line is full.
         Of(Result(), new LoadSigns("fibre", true, null, few, new SenderTimes(0, 0, 0, new LineQueue(80, 3)))).ShouldStartWith("The VPS's processor is the limit");
