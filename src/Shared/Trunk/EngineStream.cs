@@ -93,11 +93,15 @@ internal sealed class EngineStream
 
     internal long Window { get; set; }
 
+    /// <summary>The part of <see cref="Window"/> that was given although all was promised already.</summary>
+    internal long BeyondBytes { get; set; }
+
     internal long PeriodStartUs { get; set; }
 
     internal long PeriodBytes { get; set; }
 
-    internal long ReceiveHeldBytes => _receive.HeldBytes;
+    /// <summary>Blocks, and the list of what came ahead: a peer that leaves a hole behind every byte pays for the list.</summary>
+    internal long ReceiveHeldBytes => _receive.HeldBytes + Ahead.HeldBytes;
 
     internal long UnreadBytes => ReceivedTo - ReadTo;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Aggregator.Trunk;
@@ -6,6 +7,9 @@ namespace Aggregator.Trunk;
 /// <summary>Ranges of stream offsets, half open, sorted and apart. Takes no memory of its own before there are two. Not safe for several threads.</summary>
 internal struct IntervalSet
 {
+    /// <summary>Room that is kept when all ranges are gone (16 KiB); more was an exception.</summary>
+    private const int KeptRanges = 1024;
+
     /// <summary>Where they are once there were two; until then, <see cref="_one"/> is the only one.</summary>
     private Range[]? _ranges;
     private Range _one;
@@ -21,6 +25,9 @@ internal struct IntervalSet
     internal readonly Range this[int index] => Ranges[index];
 
     internal readonly bool IsEmpty => _count == 0;
+
+    /// <summary>What it takes itself, beside what the ranges stand for.</summary>
+    internal readonly long HeldBytes => (_ranges?.Length ?? 0) * (long)Unsafe.SizeOf<Range>();
 
     [UnscopedRef]
     private readonly ReadOnlySpan<Range> Ranges => _ranges is null ? MemoryMarshal.CreateReadOnlySpan(in _one, _count) : _ranges.AsSpan(0, _count);
@@ -171,6 +178,11 @@ internal struct IntervalSet
         if (now > 1)
         {
             _ranges[index + 1] = second;
+        }
+
+        if (_count == 0 && _ranges.Length > KeptRanges)
+        {
+            _ranges = null;
         }
     }
 }

@@ -4,8 +4,8 @@ namespace Aggregator.Trunk;
 
 /// <summary>
 /// The buffer memory of all trunk sessions of a daemon, bounded here and nowhere else. Windows are promised out of it: a stream gets more than
-/// its first window only while there is room, and when the bytes that readers leave lying exceed it, the stream that holds most is reset.
-/// It follows the memory that is left (<see cref="Adapt"/>). Safe for many threads.
+/// its first window only while there is room, and when the bytes that readers leave lying exceed it, the stream that holds most is reset
+/// (of a session that has more than its part: <see cref="BudgetShare"/>). It follows the memory that is left (<see cref="Adapt"/>). Safe for many threads.
 /// </summary>
 internal sealed class TrunkBudget
 {
@@ -24,6 +24,8 @@ internal sealed class TrunkBudget
     private long _receiveBytes;
     private long _promisedBytes;
     private long _sendBytes;
+    private long _beyondBytes;
+    private int _sessions;
 
     internal TrunkBudget(long bytes) => _mostBytes = _bytes = _resetBytes = bytes;
 
@@ -35,6 +37,9 @@ internal sealed class TrunkBudget
     /// <summary>More than this lies unread: somebody has to go.</summary>
     internal long ResetBytes => Interlocked.Read(ref _resetBytes);
 
+    /// <summary>As <see cref="ResetBytes"/>, for sessions that have less than their part: until those that have more saw to it, at their next tick.</summary>
+    internal long HardResetBytes => ResetBytes / 4 * 5;
+
     /// <summary>The most for one stream.</summary>
     internal long WindowBytes => Bytes is var bytes && bytes < _mostBytes ? bytes / 4 : bytes;
 
@@ -44,8 +49,14 @@ internal sealed class TrunkBudget
     /// <summary>What peers may still send without being told more, with what lies here.</summary>
     internal long PromisedBytes => Interlocked.Read(ref _promisedBytes);
 
+    /// <summary>Of that, what was promised although there was nothing left.</summary>
+    internal long BeyondBytes => Interlocked.Read(ref _beyondBytes);
+
     /// <summary>Written payload that is not at the peers yet.</summary>
     internal long SendBytes => Interlocked.Read(ref _sendBytes);
+
+    /// <summary>Sessions that share it.</summary>
+    internal int Sessions => Volatile.Read(ref _sessions);
 
     /// <summary>A sixteenth of the memory, 32 to 256 MiB.</summary>
     internal static TrunkBudget ForMemory(long totalBytes) => new(Math.Clamp(totalBytes / 16, MinBytes, MaxBytes));
@@ -66,9 +77,21 @@ internal sealed class TrunkBudget
         }
     }
 
+    internal BudgetShare Join()
+    {
+        Interlocked.Increment(ref _sessions);
+        return new BudgetShare(this);
+    }
+
+    /// <summary>A session is over and holds nothing any more.</summary>
+    internal void Leave() => Interlocked.Decrement(ref _sessions);
+
+    /// <summary>For <see cref="BudgetShare"/>, as those below.</summary>
     internal void AddReceived(long bytes) => Interlocked.Add(ref _receiveBytes, bytes);
 
     internal void AddPromised(long bytes) => Interlocked.Add(ref _promisedBytes, bytes);
+
+    internal void AddBeyond(long bytes) => Interlocked.Add(ref _beyondBytes, bytes);
 
     internal void AddSent(long bytes) => Interlocked.Add(ref _sendBytes, bytes);
 }

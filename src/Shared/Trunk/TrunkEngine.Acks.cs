@@ -135,7 +135,7 @@ internal sealed partial class TrunkEngine
         long before = stream.DeliveredTo;
         long added = stream.SetDelivered(start, end);
         DeliveredBytes += added;
-        _budget.AddSent(Math.Min(before, stream.WriteEnd) - Math.Min(stream.DeliveredTo, stream.WriteEnd));
+        _share.AddSent(Math.Min(before, stream.WriteEnd) - Math.Min(stream.DeliveredTo, stream.WriteEnd));
         if (stream.Waiting.IsEmpty)
         {
             Unqueue(stream);

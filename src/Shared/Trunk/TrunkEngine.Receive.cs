@@ -8,6 +8,15 @@ internal sealed partial class TrunkEngine : IFrameSink
     /// <summary>Opens overtake each other by what is under way on other lanes; numbers that leave more holes than this were never a gateway's.</summary>
     private const int MaxIdHoles = 4096;
 
+    /// <summary>
+    /// Pieces of one stream that wait for what is missing before them. 64 MiB in frames of 16 KiB, every second one missing, are 2,048; every byte
+    /// by itself, and each arrival would move millions of entries.
+    /// </summary>
+    internal const int MaxPiecesAhead = 16_384;
+
+    /// <summary>When streams are reset for their memory, this part of the limit is made free.</summary>
+    private const int ResetSpare = 256;
+
     /// <summary>Numbers of streams that were ever opened here (VPS).</summary>
     private IntervalSet _seenIds;
 
@@ -36,6 +45,11 @@ internal sealed partial class TrunkEngine : IFrameSink
 
     void IFrameSink.OnData(in TrunkFrame frame, long offset, ReadOnlySpan<byte> bytes)
     {
+        if (_isOver)
+        {
+            return;
+        }
+
         var lane = _receiving!;
         lane.ReceivedPayloadBytes += bytes.Length;
         lane.ReceivedRate.Add(bytes.Length, _nowUs);
@@ -65,13 +79,18 @@ internal sealed partial class TrunkEngine : IFrameSink
         ReorderBytes += stream.Ahead.Bytes - ahead;
         MaxReorderBytes = Math.Max(MaxReorderBytes, ReorderBytes);
         _reorderPeak = Math.Max(_reorderPeak, ReorderBytes);
-        _budget.AddReceived(stream.ReceiveHeldBytes - held);
+        _share.AddReceived(stream.ReceiveHeldBytes - held);
         if (!wasReadable && stream.UnreadBytes > 0)
         {
             _events.Readable(stream);
         }
 
-        if (_budget.ReceiveBytes > _budget.ResetBytes)
+        if (stream.Ahead.Count > MaxPiecesAhead)
+        {
+            ResetForMemory(stream);
+        }
+
+        if (_share.MustReset)
         {
             ResetLargest();
         }
@@ -80,7 +99,7 @@ internal sealed partial class TrunkEngine : IFrameSink
     void IFrameSink.OnDataEnd(in TrunkFrame frame)
     {
         Count();
-        if (!frame.IsFin || Find(frame.Stream) is not { } stream)
+        if (_isOver || !frame.IsFin || Find(frame.Stream) is not { } stream)
         {
             return;
         }
@@ -99,6 +118,11 @@ internal sealed partial class TrunkEngine : IFrameSink
 
     void IFrameSink.OnControl(in TrunkFrame frame, ReadOnlySpan<byte> body)
     {
+        if (_isOver)
+        {
+            return;
+        }
+
         if (frame.IsCounted)
         {
             Count();
@@ -228,10 +252,34 @@ internal sealed partial class TrunkEngine : IFrameSink
             }
         }
 
-        if (largest is not null)
+        if (largest is null)
         {
-            Reset(largest, StreamBreak.OutOfMemory, _nowUs);
-            _events.Broken(largest, StreamBreak.OutOfMemory);
+            return;
         }
+
+        // Where thousands hold a little each, some more at once: nobody shall make us look at them all for every frame.
+        long worthIt = Math.Max(1, largest.ReceiveHeldBytes / 2);
+        long enough = _budget.ResetBytes - (_budget.ResetBytes / ResetSpare);
+        ResetForMemory(largest);
+        foreach (var stream in _streams.Values)
+        {
+            if (_share.ReceiveBytes <= enough)
+            {
+                return;
+            }
+
+            if (stream.ReceiveHeldBytes >= worthIt)
+            {
+                ResetForMemory(stream);
+            }
+        }
+    }
+
+    private void ResetForMemory(EngineStream stream)
+    {
+        // Its owner first: telling the peer may end the session, which would not know of the stream any more.
+        Remove(stream);
+        _events.Broken(stream, StreamBreak.OutOfMemory);
+        Push(new Outgoing(TrunkFrameType.Reset, stream.Id, (byte)StreamBreak.OutOfMemory, 0, 0, null), _nowUs);
     }
 }

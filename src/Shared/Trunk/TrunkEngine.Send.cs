@@ -8,6 +8,11 @@ internal sealed partial class TrunkEngine
     /// <summary>Frames that wait on one lane, and frames under way on it: what a peer that never reads or never acknowledges can make us hold.</summary>
     internal const int MaxQueuedFrames = 65_536;
 
+    /// <summary>
+    /// Data stops at <see cref="MaxQueuedFrames"/>, answers cannot: a peer that makes us say so much more and acknowledges nothing of it has no good reason.
+    /// </summary>
+    internal const int MaxUnacknowledgedFrames = 2 * MaxQueuedFrames;
+
     /// <summary>Lanes are ranked anew at most so often; their queues change within milliseconds.</summary>
     private const long RankAgainUs = 500;
 
@@ -307,6 +312,10 @@ internal sealed partial class TrunkEngine
         if (lane.Sent.Count == 0)
         {
             lane.ProgressAtUs = nowUs;
+        }
+        else if (lane.Sent.Count >= MaxUnacknowledgedFrames)
+        {
+            throw new TrunkProtocolException("the peer makes us say more than it acknowledges", endsSession: true);
         }
 
         lane.Sent.Enqueue(new SentFrame

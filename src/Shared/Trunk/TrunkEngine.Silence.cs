@@ -118,7 +118,7 @@ internal sealed partial class TrunkEngine
     {
         for (int i = lane.Urgent.Count; i > 0 && _best is not null && _best != lane; i--)
         {
-            Push(PopUrgent(lane), nowUs);
+            PushAgain(PopUrgent(lane), nowUs);
         }
     }
 
@@ -157,7 +157,7 @@ internal sealed partial class TrunkEngine
             var content = sent.Content;
             if (content.Type != TrunkFrameType.Data)
             {
-                Push(content, nowUs);
+                PushAgain(content, nowUs);
             }
             else if (!content.Stream!.IsGone && !content.Stream.IsDelivered(content.Start, content.End))
             {

@@ -23,6 +23,7 @@ internal sealed partial class TrunkEngine
     private const long MaxPeriodUs = 1_000_000;
 
     private uint _lastStreamId;
+    private bool _isOver;
 
     internal int StreamCount => _streams.Count;
 
@@ -72,7 +73,7 @@ internal sealed partial class TrunkEngine
         if (count > 0)
         {
             stream.Write(bytes[..count]);
-            _budget.AddSent(count);
+            _share.AddSent(count);
             _isActive = true;
             Enqueue(stream, nowUs);
             WakeFor(stream, nowUs);
@@ -99,10 +100,10 @@ internal sealed partial class TrunkEngine
     {
         long held = stream.ReceiveHeldBytes;
         int count = stream.Read(destination);
-        _budget.AddReceived(stream.ReceiveHeldBytes - held);
+        _share.AddReceived(stream.ReceiveHeldBytes - held);
         if (count > 0)
         {
-            _budget.AddPromised(-count);
+            _share.AddPromised(-count);
             stream.PeriodBytes += count;
             if (!stream.IsAllRead)
             {
@@ -124,14 +125,22 @@ internal sealed partial class TrunkEngine
         }
     }
 
-    /// <summary>Everything is over: all streams break.</summary>
+    /// <summary>Everything is over: all streams break, and what still comes is passed over, as nobody would ever end what it begins.</summary>
     internal void BreakAll(StreamBreak reason)
     {
+        if (_isOver)
+        {
+            return;
+        }
+
+        _isOver = true;
         foreach (var stream in _streams.Values.ToArray())
         {
             Remove(stream);
             _events.Broken(stream, reason);
         }
+
+        _budget.Leave();
     }
 
     private EngineStream Add(uint id, FlowClass flowClass, long nowUs)
@@ -146,8 +155,8 @@ internal sealed partial class TrunkEngine
     /// <summary>Less for each when many promises are out already.</summary>
     private long FirstWindow()
     {
-        long promised = _budget.PromisedBytes;
-        return promised < _budget.Bytes / 8 ? _options.FirstWindowBytes
+        long promised = _share.PromisedBytes;
+        return promised < _budget.Bytes / 8 ? Math.Min(_options.FirstWindowBytes, Math.Max(MinWindowBytes, _budget.Bytes / 4))
             : promised < _budget.Bytes / 2 ? _options.InitialWindowBytes
             : promised < _budget.Bytes ? EarlyWindowBytes
             : MinWindowBytes;
@@ -157,7 +166,7 @@ internal sealed partial class TrunkEngine
     {
         if (to > stream.Granted)
         {
-            _budget.AddPromised(to - stream.Granted);
+            _share.AddPromised(to - stream.Granted);
             stream.Granted = to;
         }
     }
@@ -171,9 +180,10 @@ internal sealed partial class TrunkEngine
 
         _streams.Remove(stream.Id);
         Unqueue(stream);
-        _budget.AddReceived(-stream.ReceiveHeldBytes);
-        _budget.AddPromised(-(stream.Granted - stream.ReadTo));
-        _budget.AddSent(-Math.Max(0, stream.WriteEnd - stream.DeliveredTo));
+        _share.AddReceived(-stream.ReceiveHeldBytes);
+        _share.AddPromised(-(stream.Granted - stream.ReadTo));
+        _share.AddSent(-Math.Max(0, stream.WriteEnd - stream.DeliveredTo));
+        _share.AddBeyond(-stream.BeyondBytes);
         ReorderBytes -= stream.Ahead.Bytes;
         stream.Drop();
     }
@@ -195,7 +205,7 @@ internal sealed partial class TrunkEngine
         int sharers = Math.Max(1, _bulk.Count);
         long backlog = (long)((_backlogBytes / sharers) + WorthWritingBytes);
         long room = Math.Min(stream.SendLimit - stream.WriteEnd, backlog - stream.Waiting.Bytes);
-        long memory = Math.Max(_budget.Bytes - _budget.SendBytes, TrunkBudget.LeastOfStream - (stream.WriteEnd - stream.DeliveredTo));
+        long memory = Math.Max(_budget.Bytes - _share.SendBytes, TrunkBudget.LeastOfStream - (stream.WriteEnd - stream.DeliveredTo));
         return Math.Min(room, memory);
     }
 
@@ -226,20 +236,30 @@ internal sealed partial class TrunkEngine
         periodUs = Math.Min(periodUs, MaxPeriodUs);
         long most = Math.Max(MinWindowBytes, Math.Min(_options.MaxWindowBytes, _budget.WindowBytes));
         long wanted = Math.Clamp((long)(stream.PeriodBytes * WindowPeriods), Math.Min(FirstWindow(), most), most);
-        if (wanted > stream.Window && _budget.PromisedBytes + wanted - stream.Window <= _budget.Bytes)
+        if (wanted > stream.Window && _share.PromisedBytes + wanted - stream.Window <= _budget.Bytes)
         {
             stream.Window = wanted;
         }
-        else if (wanted > stream.Window && _budget.ReceiveBytes < _budget.Bytes / 4)
+        else if (wanted > stream.Window && _share.ReceiveBytes < _budget.Bytes / 4)
         {
-            // All is promised, to streams that do not use it: those that read get a little more all the same.
-            stream.Window = Math.Max(stream.Window, Math.Min(wanted, CrowdedWindowBytes));
+            // All is promised, to streams that do not use it: those that read get a little more all the same, but not all that many could want at once.
+            long more = Math.Min(Math.Min(wanted, CrowdedWindowBytes) - stream.Window, (_budget.Bytes / 2) - _share.BeyondBytes);
+            if (more > 0)
+            {
+                stream.Window += more;
+                stream.BeyondBytes += more;
+                _share.AddBeyond(more);
+            }
         }
 
         if (nowUs - stream.PeriodStartUs > periodUs)
         {
             // A pace that fell lets the window shrink, by a quarter at a time.
-            stream.Window = Math.Max(Math.Min(stream.Window, wanted), stream.Window * 3 / 4);
+            long window = Math.Max(Math.Min(stream.Window, wanted), stream.Window * 3 / 4);
+            long less = Math.Min(stream.Window - window, stream.BeyondBytes);
+            stream.Window = window;
+            stream.BeyondBytes -= less;
+            _share.AddBeyond(-less);
             stream.PeriodStartUs = nowUs;
             stream.PeriodBytes = 0;
         }

@@ -77,6 +77,13 @@ internal sealed partial class TrunkEngine
             }
         }
 
+        if (_share.MustReset)
+        {
+            // Another session's bytes made it too much, and this one has more than its part.
+            _nowUs = nowUs;
+            ResetLargest();
+        }
+
         TickGuard(nowUs);
         busy |= TickDatagrams(nowUs);
         _isActive = busy;

@@ -18,6 +18,7 @@ internal sealed partial class TrunkEngine
     private readonly TrunkRole _role;
     private readonly IFrameScheduler _scheduler;
     private readonly TrunkBudget _budget;
+    private readonly BudgetShare _share;
     private readonly TrunkOptions _options;
     private readonly ITrunkEvents _events;
     private readonly List<EngineLane> _lanes = [];
@@ -36,6 +37,7 @@ internal sealed partial class TrunkEngine
         _role = role;
         _scheduler = scheduler;
         _budget = budget;
+        _share = budget.Join();
         _options = options;
         _events = events;
     }
@@ -98,7 +100,7 @@ internal sealed partial class TrunkEngine
         SendElsewhere(lane, nowUs);
         while (lane.Urgent.Count > 0)
         {
-            Push(PopUrgent(lane), nowUs);
+            PushAgain(PopUrgent(lane), nowUs);
         }
 
         lane.Sent.Clear();
@@ -270,7 +272,16 @@ internal sealed partial class TrunkEngine
         Push(_best, item);
         if (_second is not null && item.Type != TrunkFrameType.Data)
         {
-            Push(_second, item);
+            Push(_second, item with { IsCopy = true });
+        }
+    }
+
+    /// <summary>Its lane failed.</summary>
+    private void PushAgain(in Outgoing item, long nowUs)
+    {
+        if (!item.IsCopy)
+        {
+            Push(item, nowUs);
         }
     }
 

@@ -33,6 +33,9 @@ internal sealed class TrunkStream : IByteStream
 
     internal EngineStream Engine { get; }
 
+    /// <summary>Reads and writes fail.</summary>
+    internal bool IsBroken => Volatile.Read(ref _broken) is not null;
+
     /// <summary>
     /// The VPS's answer, at the gateway. Never faults: a stream that ended before it was answered gives <see cref="OpenResult.NoCarrier"/>. There is no time limit here.
     /// After anything but <see cref="OpenResult.Opened"/> the stream is of no more use: dispose it.

@@ -13,16 +13,46 @@ namespace Aggregator.Vps.Sessions;
     "Design", "CA1001", Justification = "The source holds no timer and no handle; flows may look at it after the session's end.")]
 internal sealed class TrunkFlows(LiveGateway gateway, Dialer dialer, RelayBudget relays, ILogger logger) : ITrunkAcceptor
 {
-    private readonly CancellationTokenSource _ended = new();
+    /// <summary>
+    /// Opens that wait for a thread. Beyond that the lane that brings more serves them itself and reads nothing meanwhile: a gateway that opens
+    /// and resets as fast as it can would else fill the pool's queue quicker than it is emptied.
+    /// </summary>
+    internal const int MaxWaiting = 1024;
 
-    public void Opened(TrunkStream stream, FlowTarget target, FlowClass flowClass) =>
+    private readonly CancellationTokenSource _ended = new();
+    private int _waiting;
+
+    internal int Waiting => Volatile.Read(ref _waiting);
+
+    public void Opened(TrunkStream stream, FlowTarget target, FlowClass flowClass)
+    {
+        if (Interlocked.Increment(ref _waiting) > MaxWaiting)
+        {
+            Interlocked.Decrement(ref _waiting);
+            _ = ServeAsync(stream, target);
+            return;
+        }
+
         ThreadPool.UnsafeQueueUserWorkItem(
-            static s => _ = s.Flows.ServeAsync(s.Stream, s.Target), (Flows: this, Stream: stream, Target: target), preferLocal: false);
+            static s =>
+            {
+                Interlocked.Decrement(ref s.Flows._waiting);
+                _ = s.Flows.ServeAsync(s.Stream, s.Target);
+            },
+            (Flows: this, Stream: stream, Target: target),
+            preferLocal: false);
+    }
 
     internal void End() => _ended.Cancel();
 
     private async Task ServeAsync(TrunkStream stream, FlowTarget target)
     {
+        if (stream.IsBroken)
+        {
+            // Reset before its turn came.
+            return;
+        }
+
         bool entered = false;
         try
         {

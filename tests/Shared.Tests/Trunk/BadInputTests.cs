@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Aggregator.Flows;
 using Aggregator.Relay;
@@ -8,11 +7,12 @@ using FsCheck.Fluent;
 using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
 using Xunit;
+using static Aggregator.Shared.Tests.Trunk.PeerFrames;
 
 namespace Aggregator.Shared.Tests.Trunk;
 
 /// <summary>A peer that breaks the rules ends its lane or its session by a defined error, and nothing else.</summary>
-public sealed class BadInputTests : ITrunkEvents
+public sealed class BadInputTests
 {
     private long _now = 1;
 
@@ -27,6 +27,26 @@ public sealed class BadInputTests : ITrunkEvents
         { "bytes behind the end", [.. Frame(TrunkFrameType.Data, 1, 1, 10, 0), .. Frame(TrunkFrameType.Data, 0, 1, 10, 5)] },
         { "an open without a target", Frame(TrunkFrameType.Open, 0, 1, 1000, 3) },
         { "an open with another length", Frame(TrunkFrameType.Open, 0, 1, 1000, 20) },
+        { "an early end", [.. Frame(TrunkFrameType.Data, 0, 1, 100, 10), .. Frame(TrunkFrameType.Data, 1, 1, 50, 0)] },
+        { "a byte beyond what was granted", Frame(TrunkFrameType.Data, 0, 1, TrunkEngine.EarlyWindowBytes, 1) },
+        { "as many acknowledgements as there are numbers", Ack(1, long.MaxValue) },
+        { "a reset of stream 0", Frame(TrunkFrameType.Reset, 0, 0, 0, 0) },
+        { "credit for stream 0", Frame(TrunkFrameType.Credit, 0, 0, 100, 0) },
+    };
+
+    /// <summary>What a VPS must not send.</summary>
+    public static TheoryData<string, byte[]> EndTheGatewaysSession() => new()
+    {
+        { "data of a stream that was never opened", Frame(TrunkFrameType.Data, 0, 2, 0, 1) },
+        { "data of stream 0", Frame(TrunkFrameType.Data, 0, 0, 0, 1) },
+        { "a reply to nothing", Frame(TrunkFrameType.Reply, 0, 2, 0, FlowProtocol.ReplyBytes) },
+        { "a reset of nothing", Frame(TrunkFrameType.Reset, 0, 2, 0, 0) },
+        { "credit for nothing", Frame(TrunkFrameType.Credit, 0, 2, 100, 0) },
+        { "a reply that says nothing known", [.. Frame(TrunkFrameType.Reply, 0, 1, 0, 0)[..2], 0, FlowProtocol.ReplyBytes, 0, 0, 0, 1, .. new byte[8], .. Enumerable.Repeat((byte)0xff, FlowProtocol.ReplyBytes)] },
+        { "an open", Open(2) },
+        { "a role", Frame(TrunkFrameType.Role, 1, 1, 0, 0) },
+        { "beyond the window", Frame(TrunkFrameType.Data, 0, 1, 1L << 30, 10) },
+        { "acknowledgements of what was never sent", Ack(1, 2) },
     };
 
     public static TheoryData<string, byte[]> EndTheLane() => new()
@@ -42,6 +62,17 @@ public sealed class BadInputTests : ITrunkEvents
         { "an unknown class", Frame(TrunkFrameType.Open, 2, 1, 0, 10) },
         { "a credit with a body", Frame(TrunkFrameType.Credit, 0, 1, 0, 1) },
         { "a credit below zero", Frame(TrunkFrameType.Credit, 0, 1, -5, 0) },
+        { "an offset where sums would overflow", Frame(TrunkFrameType.Data, 0, 1, TrunkFrame.MaxOffset + 1, 1) },
+        { "an open without a body", Frame(TrunkFrameType.Open, 0, 1, 0, 0) },
+        { "half a reply", Frame(TrunkFrameType.Reply, 0, 1, 0, FlowProtocol.ReplyBytes - 1) },
+        { "a reset with a body", Frame(TrunkFrameType.Reset, 0, 1, 0, 1) },
+        { "a reset with a value", Frame(TrunkFrameType.Reset, 0, 1, 1, 0) },
+        { "an unknown role", Frame(TrunkFrameType.Role, 2, 1, 0, 0) },
+        { "a role with a body", Frame(TrunkFrameType.Role, 0, 1, 0, 1) },
+        { "a goodbye with a body", Frame(TrunkFrameType.Goodbye, 0, 0, 0, 1) },
+        { "a ping with a body", Frame(TrunkFrameType.Ping, 0, 0, 0, 1) },
+        { "a pong with a body", Frame(TrunkFrameType.Pong, 0, 0, 0, 1) },
+        { "a datagram without a header", Frame(TrunkFrameType.Datagram, 0, 0, 0, 19) },
     };
 
     [Theory]
@@ -72,125 +103,43 @@ public sealed class BadInputTests : ITrunkEvents
         lane.ReceivedCount.ShouldBe(0);
     }
 
-    [Fact]
-    public void At_the_gateway_streams_that_were_never_opened_are_an_error()
+    [Theory]
+    [MemberData(nameof(EndTheGatewaysSession))]
+    public void These_end_the_session_at_the_gateway(string what, byte[] bytes)
     {
-        var engine = new TrunkEngine(TrunkRole.Gateway, new EarliestCompletionScheduler(), new TrunkBudget(TrunkBudget.MinBytes), new TrunkOptions(), this);
+        what.ShouldNotBeEmpty();
+        var engine = new TrunkEngine(TrunkRole.Gateway, new EarliestCompletionScheduler(), new TrunkBudget(TrunkBudget.MinBytes), new TrunkOptions(), new SilentEvents());
         var lane = engine.AddLane(1, LaneRole.Normal, _now);
-        Should.Throw<TrunkProtocolException>(() => engine.Received(lane, Frame(TrunkFrameType.Data, 0, 1, 0, 1), ++_now)).EndsSession.ShouldBeTrue();
+        engine.Open(new FlowTarget("example.net", 80), FlowClass.Default, _now).ShouldNotBeNull().Id.ShouldBe(1u);
+        engine.Fill(lane, new byte[1000], ++_now).ShouldBeGreaterThan(0);
+        Should.Throw<TrunkProtocolException>(() => engine.Received(lane, bytes, ++_now)).EndsSession.ShouldBeTrue();
     }
 
+    /// <summary>They are under way when it ends, and come twice when lanes fail.</summary>
     [Fact]
-    public void A_million_opens_are_answered_busy_and_cost_little()
+    public void Frames_for_a_stream_that_is_over_are_counted_and_hold_nothing()
     {
-        var (engine, lane) = Vps();
-        byte[] buffer = new byte[128 * 1024];
-        for (uint id = 1; id <= 1_000_000; id++)
-        {
-            engine.Received(lane, Open(id), ++_now);
-            if (id % 1000 == 0)
-            {
-                while (engine.Fill(lane, buffer, ++_now) > 0)
-                {
-                }
-
-                // A peer that reads and acknowledges; one that does not is the next test's.
-                engine.Received(lane, Ack(1, lane.SentCount), ++_now);
-            }
-        }
-
-        engine.StreamCount.ShouldBe(new TrunkOptions().MaxStreams);
-    }
-
-    [Fact]
-    public void A_peer_that_asks_and_never_reads_ends_its_session()
-    {
-        var (engine, lane) = Vps();
-        Should.Throw<TrunkProtocolException>(() =>
-        {
-            for (uint id = 1; id < 200_000; id++)
-            {
-                engine.Received(lane, Open(id), ++_now);
-            }
-        }).EndsSession.ShouldBeTrue();
-    }
-
-    [Fact]
-    public void Stream_numbers_with_many_holes_are_an_error()
-    {
-        var (engine, lane) = Vps();
-        Should.Throw<TrunkProtocolException>(() =>
-        {
-            for (uint id = 1; id < 100_000; id += 2)
-            {
-                engine.Received(lane, Frame(TrunkFrameType.Reset, 0, id, 0, 0), ++_now);
-            }
-        }).EndsSession.ShouldBeTrue();
-    }
-
-    [Fact]
-    public void When_readers_leave_everything_lying_the_largest_goes_and_memory_stays_within_the_budget()
-    {
-        var budget = new TrunkBudget(2 << 20);
-        var engine = new TrunkEngine(TrunkRole.Vps, new EarliestCompletionScheduler(), budget, new TrunkOptions(), this);
-        var lane = engine.AddLane(1, LaneRole.Normal, _now);
-        for (uint id = 1; id <= 200; id++)
-        {
-            engine.Received(lane, Frame(TrunkFrameType.Data, 0, id, 0, 16_000), ++_now);
-            engine.Received(lane, Frame(TrunkFrameType.Data, 0, id, 16_000, 16_000), ++_now);
-        }
-
-        budget.ReceiveBytes.ShouldBeLessThanOrEqualTo(budget.Bytes);
-        engine.StreamCount.ShouldBeLessThan(200);
-    }
-
-    /// <summary>Grants all the credit there is, takes everything, says nothing of it.</summary>
-    [Fact]
-    public void A_peer_that_never_acknowledges_makes_us_hold_no_more_than_the_budget()
-    {
-        const int streams = 200;
-        var budget = new TrunkBudget(4 << 20);
+        var budget = new TrunkBudget(TrunkBudget.MinBytes);
         var events = new SilentEvents();
         var engine = new TrunkEngine(TrunkRole.Vps, new EarliestCompletionScheduler(), budget, new TrunkOptions(), events);
         var lane = engine.AddLane(1, LaneRole.Normal, _now);
-        byte[] buffer = new byte[128 * 1024];
-        for (uint id = 1; id <= streams; id++)
-        {
-            engine.Received(lane, Open(id), ++_now);
-            engine.Reply(events.OpenedStreams[^1], new FlowReply(OpenResult.Opened, null), ++_now);
-            engine.Received(lane, Frame(TrunkFrameType.Credit, 0, id, 1L << 60, 0), ++_now);
-        }
+        engine.Received(lane, [.. Open(1), .. Frame(TrunkFrameType.Reset, 0, 1, 0, 0)], ++_now);
+        events.BrokenStreams.ShouldHaveSingleItem().Reason.ShouldBe(StreamBreak.Aborted);
+        engine.Received(
+            lane,
+            [
+                .. Frame(TrunkFrameType.Data, 0, 1, 0, 5000), .. Frame(TrunkFrameType.Data, 1, 1, 1L << 40, 0), .. Frame(TrunkFrameType.Credit, 0, 1, 1L << 40, 0),
+                .. Open(1), .. Frame(TrunkFrameType.Reset, 0, 1, 0, 0),
 
-        for (int round = 0; round < 300; round++)
-        {
-            foreach (var stream in events.OpenedStreams)
-            {
-                engine.Write(stream, buffer.AsSpan(0, 64 * 1024), _now);
-            }
-
-            while (engine.Fill(lane, buffer, ++_now) > 0)
-            {
-            }
-
-            engine.Tick(_now += 1000);
-            budget.SendBytes.ShouldBeLessThanOrEqualTo(budget.Bytes + (streams * TrunkBudget.LeastOfStream));
-            engine.Streams.Values.Sum(s => s.SendHeldBytes).ShouldBeLessThanOrEqualTo(budget.Bytes + (streams * 2L * BlockPool.BlockBytes));
-        }
-    }
-
-    [Fact]
-    public void Holes_that_are_never_filled_cost_no_more_than_the_window()
-    {
-        var (engine, lane) = Vps();
-        for (long offset = 1; offset < TrunkEngine.EarlyWindowBytes; offset += 2)
-        {
-            engine.Received(lane, Frame(TrunkFrameType.Data, 0, 1, offset, 1), ++_now);
-        }
-
-        var stream = engine.Streams[1];
-        stream.UnreadBytes.ShouldBe(0);
-        stream.Ahead.Bytes.ShouldBe(TrunkEngine.EarlyWindowBytes / 2);
-        stream.ReceiveHeldBytes.ShouldBeLessThanOrEqualTo(TrunkEngine.EarlyWindowBytes + BlockPool.BlockBytes);
+                // A reset that overtook its open.
+                .. Frame(TrunkFrameType.Reset, 0, 2, 0, 0), .. Open(2), .. Frame(TrunkFrameType.Data, 0, 2, 0, 5000),
+            ],
+            ++_now);
+        lane.ReceivedCount.ShouldBe(10);
+        engine.StreamCount.ShouldBe(0);
+        events.OpenedStreams.Count.ShouldBe(1);
+        events.BrokenStreams.Count.ShouldBe(1);
+        (budget.ReceiveBytes, budget.PromisedBytes, budget.SendBytes).ShouldBe((0, 0, 0));
     }
 
     /// <summary>Pieces of one stream that overlap each other in any way, come more than once and in any order, on lanes of any kind.</summary>
@@ -275,69 +224,9 @@ public sealed class BadInputTests : ITrunkEvents
         await good.OpenAsync();
     }
 
-    void ITrunkEvents.LaneHasWork(EngineLane lane)
-    {
-    }
-
-    void ITrunkEvents.Readable(EngineStream stream)
-    {
-    }
-
-    void ITrunkEvents.Writable(EngineStream stream)
-    {
-    }
-
-    void ITrunkEvents.Answered(EngineStream stream, FlowReply reply)
-    {
-    }
-
-    void ITrunkEvents.Opened(EngineStream stream)
-    {
-    }
-
-    void ITrunkEvents.Broken(EngineStream stream, StreamBreak reason)
-    {
-    }
-
-    void ITrunkEvents.PeerLeft(GoodbyeCode code)
-    {
-    }
-
-    void ITrunkEvents.LaneStalled(EngineLane lane, bool isStalled)
-    {
-    }
-
-    void ITrunkEvents.LaneGuarded(EngineLane lane)
-    {
-    }
-
     private (TrunkEngine Engine, EngineLane Lane) Vps()
     {
-        var engine = new TrunkEngine(TrunkRole.Vps, new EarliestCompletionScheduler(), new TrunkBudget(TrunkBudget.MinBytes), new TrunkOptions(), this);
+        var engine = new TrunkEngine(TrunkRole.Vps, new EarliestCompletionScheduler(), new TrunkBudget(TrunkBudget.MinBytes), new TrunkOptions(), new SilentEvents());
         return (engine, engine.AddLane(1, LaneRole.Normal, _now));
-    }
-
-    private static byte[] Open(uint id)
-    {
-        byte[] target = new byte[FlowProtocol.MaxOpenBytes];
-        int length = FlowProtocol.WriteOpen(target, new FlowTarget(IPAddress.Loopback, 80));
-        byte[] frame = Frame(TrunkFrameType.Open, 0, id, 1000, length);
-        target.AsSpan(0, length).CopyTo(frame.AsSpan(TrunkFrame.HeaderBytes));
-        return frame;
-    }
-
-    private static byte[] Ack(uint lane, long count)
-    {
-        byte[] frame = Frame(TrunkFrameType.Ack, 0, 0, 0, TrunkFrame.AckEntryBytes);
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(TrunkFrame.HeaderBytes), lane);
-        System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(frame.AsSpan(TrunkFrame.HeaderBytes + 4), count);
-        return frame;
-    }
-
-    private static byte[] Frame(TrunkFrameType type, byte flags, uint stream, long value, int length)
-    {
-        byte[] bytes = new byte[TrunkFrame.HeaderBytes + length];
-        new TrunkFrame(type, flags, length, stream, value).Write(bytes);
-        return bytes;
     }
 }

@@ -4,7 +4,7 @@ using Aggregator.Trunk;
 namespace Aggregator.Shared.Tests.Trunk;
 
 /// <summary>An engine's shell that takes note of what a test may want to know, and does nothing.</summary>
-internal sealed class SilentEvents : ITrunkEvents
+internal class SilentEvents : ITrunkEvents
 {
     internal List<EngineStream> OpenedStreams { get; } = [];
 
@@ -28,11 +28,11 @@ internal sealed class SilentEvents : ITrunkEvents
     {
     }
 
-    public void Opened(EngineStream stream) => OpenedStreams.Add(stream);
+    public virtual void Opened(EngineStream stream) => OpenedStreams.Add(stream);
 
-    public void Broken(EngineStream stream, StreamBreak reason) => BrokenStreams.Add((stream, reason));
+    public virtual void Broken(EngineStream stream, StreamBreak reason) => BrokenStreams.Add((stream, reason));
 
-    public void PeerLeft(GoodbyeCode code)
+    public virtual void PeerLeft(GoodbyeCode code)
     {
     }
 
