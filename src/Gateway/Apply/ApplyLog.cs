@@ -16,4 +16,7 @@ internal static partial class ApplyLog
 
     [LoggerMessage(EventId = 2504, Level = LogLevel.Information, Message = "The host is as it was before: {Changes} changes taken back")]
     internal static partial void CleanedUp(this ILogger logger, int changes);
+
+    [LoggerMessage(EventId = 2505, Level = LogLevel.Information, Message = "Subflows over a lost link are left to their timers: {Reason}")]
+    internal static partial void SubflowsStay(this ILogger logger, string reason);
 }

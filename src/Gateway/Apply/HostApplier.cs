@@ -74,6 +74,10 @@ internal sealed partial class HostApplier : IDisposable
             if (result.IsSuccess)
             {
                 done.Add(operation.ToString()!);
+                if (operation is HostOperation.DeleteEndpoint(var gone, _))
+                {
+                    await EndSubflowsAsync(gone.Address, done, cancellationToken);
+                }
             }
             else
             {
@@ -111,6 +115,7 @@ internal sealed partial class HostApplier : IDisposable
         _routes.Dispose();
         _mptcp?.Dispose();
         _conntrack?.Dispose();
+        _subflows?.Dispose();
     }
 
     private async Task<ActualState> ReadAsync(CancellationToken cancellationToken)

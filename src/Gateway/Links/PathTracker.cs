@@ -58,6 +58,9 @@ internal sealed class PathTracker(ProbeConfig config)
     /// <summary>So many samples are two generations of the least round trip.</summary>
     private const int LeastOf = 32;
 
+    /// <summary>So many answers in a row that take less than half of what is usual: the line is another one now. One or two may be luck.</summary>
+    private const int QuickAnswersThatTell = 3;
+
     /// <summary>A line with two seconds each way is bad, not dead.</summary>
     private static readonly TimeSpan MostTimeout = TimeSpan.FromSeconds(6);
 
@@ -66,6 +69,7 @@ internal sealed class PathTracker(ProbeConfig config)
     private double _leastMs = double.MaxValue;
     private double _leastBeforeMs = double.MaxValue;
     private int _samples;
+    private int _quickAnswers;
     private int _answers;
     private int _misses;
     private ulong _history;
@@ -133,16 +137,24 @@ internal sealed class PathTracker(ProbeConfig config)
     internal void Answered(TimeSpan roundTrip)
     {
         double ms = roundTrip.TotalMilliseconds;
-        if (_smoothedMs is { } smoothed && roundTrip <= AnswerTime)
+        bool expected = roundTrip <= AnswerTime;
+        _quickAnswers = ms < _smoothedMs / 2 ? _quickAnswers + 1 : 0;
+        if (_smoothedMs is { } smoothed && expected && _quickAnswers < QuickAnswersThatTell)
         {
             _variationMs += (Math.Abs(smoothed - ms) - _variationMs) / 4;
             _smoothedMs = smoothed + ((ms - smoothed) / 8);
         }
         else
         {
-            // The first, or one that nobody expected any more: the line is another one now.
+            // The first, one that nobody expected any more, or the third that is much quicker: the line is another one now.
             _variationMs = _smoothedMs is null ? ms / 2 : ms / 4;
             _smoothedMs = ms;
+        }
+
+        if (!expected && (_alarm || _state == LinkState.Down))
+        {
+            // Late although no traffic was in its way: the way itself takes so long, and the next silence is judged by that.
+            (_leastMs, _leastBeforeMs) = (ms, ms);
         }
 
         if (_samples++ % LeastOf == 0)

@@ -39,12 +39,13 @@ internal sealed class TrafficWatch : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stop = new();
-    private readonly Dictionary<Socket, Seen> _seen = [];
+    private readonly Dictionary<Socket, SeenConnection> _seen = [];
     private readonly Dictionary<string, Tally> _tallies = new(StringComparer.Ordinal);
     private readonly MptcpSubflow[] _subflows = new MptcpSubflow[MostSubflows];
     private readonly List<Socket> _all = [];
     private readonly Task _loop;
     private long _began;
+    private long _look;
     private int _turn;
 
     /// <param name="sockets">The carrier's connections at this moment.</param>
@@ -85,12 +86,13 @@ internal sealed class TrafficWatch : IAsyncDisposable
     private bool Look()
     {
         TimeSpan now = _time.GetElapsedTime(_began);
+        _look++;
         Begin();
         Gather();
         int busy = 0;
         foreach (Socket socket in _all)
         {
-            if (busy < MostBusy && _seen.TryGetValue(socket, out Seen? seen) && now - seen.Moved < Recent)
+            if (busy < MostBusy && _seen.TryGetValue(socket, out SeenConnection? seen) && now - seen.Moved < Recent)
             {
                 busy++;
                 Read(socket, seen, now);
@@ -100,12 +102,12 @@ internal sealed class TrafficWatch : IAsyncDisposable
         for (int i = 0; i < Math.Min(InTurn, _all.Count); i++)
         {
             Socket socket = _all[(int)((uint)_turn++ % (uint)_all.Count)];
-            if (!_seen.TryGetValue(socket, out Seen? seen))
+            if (!_seen.TryGetValue(socket, out SeenConnection? seen))
             {
-                _seen.Add(socket, seen = new Seen { Moved = -Recent });
+                _seen.Add(socket, seen = new SeenConnection { Moved = -Recent });
             }
 
-            if (seen.LookedAt != now)
+            if (seen.LastLook != _look)
             {
                 Read(socket, seen, now);
             }
@@ -160,9 +162,8 @@ internal sealed class TrafficWatch : IAsyncDisposable
         }
     }
 
-    private void Read(Socket socket, Seen seen, TimeSpan now)
+    private void Read(Socket socket, SeenConnection seen, TimeSpan now)
     {
-        seen.LookedAt = now;
         int count;
         try
         {
@@ -186,19 +187,19 @@ internal sealed class TrafficWatch : IAsyncDisposable
             ref readonly MptcpSubflow subflow = ref _subflows[i];
             if (subflow.Tcp.State is TcpState.Established or TcpState.CloseWait or TcpState.FinWait1 && Find(in subflow) is { } tally)
             {
-                var (progress, acknowledged) = seen.Progress(in subflow);
+                var (progress, acknowledged) = seen.Progress(in subflow, _look, out bool any);
                 bool waits = subflow.Tcp.UnacknowledgedSegments > 0;
                 tally.Progress += progress;
                 tally.Acknowledged += acknowledged;
                 tally.Unacknowledged |= waits;
-                if (progress > 0 || waits)
+                if (any || waits)
                 {
                     seen.Moved = now;
                 }
             }
         }
 
-        seen.Keep(_subflows.AsSpan(0, count));
+        seen.Keep(_subflows.AsSpan(0, count), _look);
     }
 
     private Tally? Find(in MptcpSubflow subflow)
@@ -241,45 +242,5 @@ internal sealed class TrafficWatch : IAsyncDisposable
                 : _acknowledgements.IsSilent && Unacknowledged ? null
                 : acknowledged ?? all;
         }
-    }
-
-    /// <summary>One connection's subflows as they were at the last look.</summary>
-    private sealed class Seen
-    {
-        private readonly (SubflowAddress Local, SubflowAddress Remote, ulong Received, ulong Acknowledged)[] _before =
-            new (SubflowAddress, SubflowAddress, ulong, ulong)[MostSubflows];
-
-        private int _count;
-
-        internal TimeSpan Moved { get; set; }
-
-        internal TimeSpan LookedAt { get; set; } = TimeSpan.MinValue;
-
-        /// <summary>Bytes that came in order or were acknowledged since, and of these the acknowledged ones.</summary>
-        internal (long All, long Acknowledged) Progress(in MptcpSubflow now)
-        {
-            for (int i = 0; i < _count; i++)
-            {
-                if (_before[i].Local == now.Local && _before[i].Remote == now.Remote)
-                {
-                    long acknowledged = Rise(_before[i].Acknowledged, now.Tcp.BytesAcknowledged);
-                    return (acknowledged + Rise(_before[i].Received, now.Tcp.BytesReceived), acknowledged);
-                }
-            }
-
-            // Seen for the first time: what it moved before says nothing of now.
-            return (0, 0);
-        }
-
-        internal void Keep(ReadOnlySpan<MptcpSubflow> subflows)
-        {
-            _count = Math.Min(subflows.Length, _before.Length);
-            for (int i = 0; i < _count; i++)
-            {
-                _before[i] = (subflows[i].Local, subflows[i].Remote, subflows[i].Tcp.BytesReceived, subflows[i].Tcp.BytesAcknowledged);
-            }
-        }
-
-        private static long Rise(ulong before, ulong now) => now > before ? (long)(now - before) : 0;
     }
 }

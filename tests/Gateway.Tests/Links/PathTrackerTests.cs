@@ -184,6 +184,66 @@ public sealed class PathTrackerTests
     }
 
     [Fact]
+    public void A_line_that_takes_seconds_from_now_on_is_an_outage_once_and_used_again_with_the_third_quick_answer()
+    {
+        for (int i = 0; i < 40; i++)
+        {
+            Answer(20);
+        }
+
+        // Nothing tells two seconds each way from a dead line before they are over.
+        Silence();
+        _tracker.IsDown.ShouldBeTrue();
+        Answer(4000);
+        Answer(4000);
+        _tracker.Health.State.ShouldBe(LinkState.Degraded);
+
+        // What takes four seconds is silent time and again; it was no outage then either.
+        for (int i = 0; i < 20; i++)
+        {
+            _tracker.FellSilent();
+            _tracker.AnswerTime.TotalMilliseconds.ShouldBeGreaterThan(4000);
+            Answer(4000);
+            _tracker.Health.State.ShouldBe(LinkState.Degraded);
+        }
+
+        Answer(20);
+        Answer(20);
+        _tracker.Health.State.ShouldBe(LinkState.Degraded, "two are no habit");
+        _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(250);
+        Answer(20);
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+
+        // And its end is known as soon as any other line's.
+        _tracker.FellSilent();
+        _tracker.AnswerTime.TotalMilliseconds.ShouldBeLessThanOrEqualTo(200);
+
+        void Silence()
+        {
+            _tracker.FellSilent();
+            for (int i = 0; i < 3; i++)
+            {
+                Miss();
+            }
+        }
+    }
+
+    [Fact]
+    public void A_queue_that_makes_answers_late_says_nothing_of_the_way_itself()
+    {
+        for (int i = 0; i < 40; i++)
+        {
+            Answer(20);
+        }
+
+        // Beyond the answer time, while traffic moves.
+        Answer(400);
+        Answer(450);
+        _tracker.FellSilent();
+        _tracker.AnswerTime.TotalMilliseconds.ShouldBeLessThanOrEqualTo(200);
+    }
+
+    [Fact]
     public void Traffic_that_falls_silent_hurries_everything_and_an_answer_clears_it()
     {
         _tracker.FellSilent();

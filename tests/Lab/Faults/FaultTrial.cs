@@ -47,6 +47,7 @@ internal static class FaultTrial
         TimeSpan usual = Median(siege.LongestGaps(before, began));
         await Task.Delay(fault.Lasts);
         await fault.EndAsync(lab, wan);
+        await Task.Delay(fault.Lingers);
         long ended = Stopwatch.GetTimestamp();
 
         // An address change is over at once: what counts is the return under the new address.

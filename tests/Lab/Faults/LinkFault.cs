@@ -11,6 +11,9 @@ internal sealed record LinkFault(string Name, TimeSpan Lasts, string? Expected, 
     /// <summary>Nothing is left meanwhile.</summary>
     internal bool TakesAll { get; init; }
 
+    /// <summary>How long the line is still as it was after the end: what it had accepted before arrives late, and all else behind that.</summary>
+    internal TimeSpan Lingers { get; init; }
+
     private static readonly TimeSpan Some = TimeSpan.FromSeconds(5);
 
     /// <summary>The states of a line that comes and goes this often are no outages by themselves.</summary>
@@ -37,7 +40,7 @@ internal sealed record LinkFault(string Name, TimeSpan Lasts, string? Expected, 
 
     private static LinkFault Slow()
     {
-        TimeSpan before = default;
+        TimeSpan before = default, slow = TimeSpan.FromSeconds(2);
         return new LinkFault(
             "delay-2s",
             TimeSpan.FromSeconds(15),
@@ -45,9 +48,12 @@ internal sealed record LinkFault(string Name, TimeSpan Lasts, string? Expected, 
             (_, w) => Now(() =>
             {
                 before = w.Down.Settings.Delay;
-                w.SetBoth(s => s with { Delay = TimeSpan.FromSeconds(2) });
+                w.SetBoth(s => s with { Delay = slow });
             }),
-            (_, w) => Now(() => w.SetBoth(s => s with { Delay = before })));
+            (_, w) => Now(() => w.SetBoth(s => s with { Delay = before })))
+        {
+            Lingers = slow,
+        };
     }
 
     private static LinkFault Flapping()

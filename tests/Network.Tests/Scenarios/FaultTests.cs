@@ -16,23 +16,24 @@ namespace Aggregator.Network.Tests.Scenarios;
 [Collection(ScenarioCollection.Name)]
 public sealed class FaultTests(ITestOutputHelper output)
 {
-    private const int Transfers = 10;
+    private const int Transfers = 20;
     private const int Idle = 20;
 
-    /// <summary>
-    /// Those with a way of their own: another address, one direction alone. All lines gone at once is the benchmark's (`faults --only all-gone`):
-    /// it does not hold each time yet, transfers were seen that did not end afterwards.
-    /// </summary>
-    private static readonly string[] Selection = ["address-change", "black-hole-up"];
+    /// <summary>In the benchmark it is twenty; here as long as it takes that everybody has noticed and waits for long timers.</summary>
+    private static readonly TimeSpan LongestFault = TimeSpan.FromSeconds(8);
 
-    [SkippableFact]
-    public async Task Nothing_breaks_and_every_link_is_used_again()
+    /// <summary>Those with a way of their own: another address, one direction alone, nothing left.</summary>
+    [SkippableTheory]
+    [InlineData("trunk", "address-change", "black-hole-up", "all-gone")]
+    [InlineData("mptcp", "address-change", "all-gone")]
+    public async Task Nothing_breaks_and_every_link_is_used_again(string carrier, params string[] selection)
     {
         WanSpec[] wans = [new("one") { DownMbps = 20, UpMbps = 20, DelayMs = 10 }, new("two") { DownMbps = 20, UpMbps = 20, DelayMs = 15 }];
         await using NetworkLab lab = await LabTest.CreateAsync(new LabSpec { Wans = wans });
-        await using AggregatorUnderTest product = await AggregatorUnderTest.StartAsync(lab, new ProductSettings { Carrier = "trunk" });
-        foreach (LinkFault fault in LinkFault.All.Where(f => Selection.Contains(f.Name)))
+        await using AggregatorUnderTest product = await AggregatorUnderTest.StartAsync(lab, new ProductSettings { Carrier = carrier });
+        foreach (LinkFault one in LinkFault.All.Where(f => selection.Contains(f.Name)))
         {
+            LinkFault fault = one with { Lasts = one.Lasts < LongestFault ? one.Lasts : LongestFault };
             FaultResult result = await FaultTrial.RunAsync(lab, product, fault, lab.Wans[0], Transfers, Idle);
             string line = string.Create(
                 CultureInfo.InvariantCulture,

@@ -1,0 +1,44 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using Aggregator.Gateway.Links;
+using Aggregator.Interop;
+using Aggregator.Mptcp;
+using Shouldly;
+using Xunit;
+
+namespace Aggregator.Gateway.Tests.Links;
+
+public sealed class SeenConnectionTests
+{
+    [Fact]
+    public void Only_what_moved_since_the_look_before_counts_as_progress_of_now()
+    {
+        var seen = new SeenConnection();
+        seen.Progress(Subflow(1, received: 9_000, acknowledged: 9_000), 7, out bool any).ShouldBe((0, 0));
+        any.ShouldBeFalse("what it moved before it was first seen says nothing");
+        seen.Keep([Subflow(1, 9_000, 9_000)], 7);
+
+        seen.Progress(Subflow(1, received: 9_500, acknowledged: 9_100), 8, out any).ShouldBe((600, 100));
+        any.ShouldBeTrue();
+        seen.Progress(Subflow(2, received: 9_500, acknowledged: 9_100), 8, out any).ShouldBe((0, 0), "another subflow");
+        seen.Keep([Subflow(1, 9_500, 9_100)], 8);
+
+        // Its turn came again only a second later, and the line may be dead since.
+        seen.Progress(Subflow(1, received: 900_000, acknowledged: 900_000), 28, out any).ShouldBe((0, 0));
+        any.ShouldBeTrue("it is looked at each time from now on");
+        seen.Keep([Subflow(1, 900_000, 900_000)], 28);
+        seen.Progress(Subflow(1, received: 900_000, acknowledged: 900_001), 29, out _).ShouldBe((1, 1));
+    }
+
+    private static MptcpSubflow Subflow(int port, ulong received, ulong acknowledged)
+    {
+        var raw = new Libc.tcp_info { tcpi_bytes_received = received, tcpi_bytes_acked = acknowledged };
+        // Read from the kernel only, otherwise.
+        TcpInfo tcp = MemoryMarshal.Cast<Libc.tcp_info, TcpInfo>(new Span<Libc.tcp_info>(ref raw))[0];
+        return new MptcpSubflow(
+            null,
+            SubflowAddress.From(new IPEndPoint(IPAddress.Parse("10.11.1.2"), port)),
+            SubflowAddress.From(new IPEndPoint(IPAddress.Parse("198.51.100.2"), 7443)),
+            tcp);
+    }
+}
