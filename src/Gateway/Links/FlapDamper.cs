@@ -2,7 +2,8 @@ namespace Aggregator.Gateway.Links;
 
 /// <summary>
 /// Keeps a link that comes and goes out of use until it has held for a while: each outage adds to a penalty that halves with time, and beyond
-/// a few the link must work without a break for longer each time (after RFC 2439). The first two outages cost nothing. Knows no clock: it is told.
+/// a few the link must work without a break for longer each time (after RFC 2439). The first two outages cost nothing, and those after a time of good
+/// service little: that the line serves again at once is worth more than what its next outage costs. Knows no clock: it is told.
 /// </summary>
 internal sealed class FlapDamper
 {
@@ -13,6 +14,9 @@ internal sealed class FlapDamper
 
     /// <summary>Holds the longest time at eight seconds, and lets a line that was bad for an hour be forgiven in a minute.</summary>
     private const double MostPenalty = 5;
+
+    /// <summary>An outage counts in full after no more service than this, a half after twice as much.</summary>
+    private static readonly TimeSpan ShortService = TimeSpan.FromSeconds(3);
 
     private bool? _works;
     private double _penalty;
@@ -30,7 +34,7 @@ internal sealed class FlapDamper
     {
         if (_works == true && !works)
         {
-            _penalty = Math.Min(Decayed(now) + 1, MostPenalty);
+            _penalty = Math.Min(Decayed(now) + Math.Min(1, ShortService / (now - _worksSince)), MostPenalty);
             _penaltyAt = now;
         }
         else if (_works == false && works)

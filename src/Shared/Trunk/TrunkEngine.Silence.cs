@@ -78,19 +78,27 @@ internal sealed partial class TrunkEngine
     {
         ref var oldest = ref lane.Sent[0];
         long patience = StallAfterUs(lane);
-        long since = Math.Max(Math.Max(lane.ProgressAtUs, oldest.SentAtUs + (long)oldest.QueueUs), _resumedAtUs);
-        if (nowUs - since <= patience)
+        long due = Math.Max(oldest.SentAtUs + (long)oldest.QueueUs, _resumedAtUs);
+        if (nowUs - due <= patience)
         {
             return false;
         }
 
+        long since = Math.Max(lane.ProgressAtUs, due);
         if (lane.Estimate.HeardAtUs is not { } heard)
         {
-            return true;
+            return nowUs - since > patience;
+        }
+
+        // While bytes are under way acknowledgements follow each other closely. When the oldest bytes are overdue, a pause between them need not be as long as the whole way.
+        long pause = patience - (long)lane.Estimate.DelayUs;
+        if (nowUs - Math.Max(lane.ProgressAtUs, _resumedAtUs) <= pause)
+        {
+            return false;
         }
 
         // The peer's TCP answers: losses are being repaired. Only if that takes very long is the way in our direction dead.
-        return !MustAskKernel(lane, nowUs) && (nowUs - heard > patience || nowUs - since > HalfDeadFactor * patience);
+        return !MustAskKernel(lane, nowUs) && (nowUs - heard > pause || nowUs - since > HalfDeadFactor * patience);
     }
 
     /// <summary>Nobody has asked the kernel for a while: first that.</summary>

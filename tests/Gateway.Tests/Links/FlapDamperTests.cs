@@ -47,6 +47,21 @@ public sealed class FlapDamperTests
         _damper.Release.ShouldBeNull();
     }
 
+    [Fact]
+    public void Outages_after_good_service_are_not_flapping()
+    {
+        At(0, works: true);
+        for (int i = 0; i < 50; i++)
+        {
+            At(8, works: false);
+            At(2, works: true).ShouldBeNull();
+        }
+
+        // Short ones are, also then.
+        Flap(0.7);
+        Flap(0.7).ShouldNotBeNull();
+    }
+
     private TimeSpan? Flap(double seconds)
     {
         At(seconds, works: false);
