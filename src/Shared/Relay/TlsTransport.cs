@@ -8,7 +8,7 @@ namespace Aggregator.Relay;
 /// The socket below an SslStream. SslStream answers 0 both for the peer's close_notify and for a bare FIN between two records;
 /// RFC 8446 section 6.1 makes the second a truncation. This stream notes the bare end, so that the two can be told apart.
 /// </summary>
-internal sealed class TlsTransport : Stream, IOperationOwner
+internal sealed class TlsTransport : AsyncStream, IOperationOwner
 {
     private readonly TranslatedOperation _read;
     private readonly TranslatedOperation _write;
@@ -41,20 +41,6 @@ internal sealed class TlsTransport : Stream, IOperationOwner
     internal long MayReceiveBytes
     {
         set => _mayReceiveBytes = value;
-    }
-
-    public override bool CanRead => true;
-
-    public override bool CanWrite => true;
-
-    public override bool CanSeek => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
     }
 
     /// <summary>How much of the last <see cref="ReceiveAhead"/> was not handed out yet.</summary>
@@ -160,26 +146,6 @@ internal sealed class TlsTransport : Stream, IOperationOwner
         _gather = null;
         return gathered;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush()
-    {
-    }
-
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Asynchronous only.");
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Asynchronous only.");
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     int IOperationOwner.Check(int result, int asked)
     {

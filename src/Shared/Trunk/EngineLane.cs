@@ -112,7 +112,7 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
 /// <param name="End">Data: up to here.</param>
 /// <param name="Code">The frame's flags, for those that have no other content.</param>
 /// <param name="Stream">Null for frames without one.</param>
-/// <param name="IsCopy">A control frame's second one: it is not looked after when its lane fails. Else every lane that fails would double what the others have.</param>
+/// <param name="IsCopy">A control frame's second one. When its lane fails it goes on one other, not on two as the first does: else each lane that fails doubled what the others have.</param>
 internal readonly record struct Outgoing(TrunkFrameType Type, uint Id, byte Code, long Start, long End, EngineStream? Stream, bool IsCopy = false);
 
 /// <summary>A counted frame under way.</summary>

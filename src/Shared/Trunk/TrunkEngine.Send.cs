@@ -8,6 +8,9 @@ internal sealed partial class TrunkEngine
     /// <summary>Frames that wait on one lane, and frames under way on it: what a peer that never reads or never acknowledges can make us hold.</summary>
     internal const int MaxQueuedFrames = 65_536;
 
+    /// <summary>Second copies are for speed and go only where fewer wait: nothing is lost without them.</summary>
+    private const int MaxQueuedCopies = MaxQueuedFrames / 4;
+
     /// <summary>
     /// Data stops at <see cref="MaxQueuedFrames"/>, answers cannot: a peer that makes us say so much more and acknowledges nothing of it has no good reason.
     /// </summary>

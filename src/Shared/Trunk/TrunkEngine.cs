@@ -270,7 +270,7 @@ internal sealed partial class TrunkEngine
         }
 
         Push(_best, item);
-        if (_second is not null && item.Type != TrunkFrameType.Data)
+        if (_second is { Urgent.Count: < MaxQueuedCopies } && item.Type != TrunkFrameType.Data)
         {
             Push(_second, item with { IsCopy = true });
         }
@@ -282,6 +282,10 @@ internal sealed partial class TrunkEngine
         if (!item.IsCopy)
         {
             Push(item, nowUs);
+        }
+        else if (_best is { Urgent.Count: < MaxQueuedCopies } best)
+        {
+            Push(best, item);
         }
     }
 
