@@ -6,40 +6,21 @@ using Aggregator.Relay;
 namespace Aggregator.Gateway.Ingress;
 
 /// <summary>An HTTP proxy for CONNECT (RFC 9110 section 9.3.6).</summary>
-internal sealed class HttpIngress(IPEndPoint listen, IngressContext context) : IIngress
+internal sealed class HttpIngress(IPEndPoint listen, IngressContext context)
+    : TcpIngress("http", listen, transparent: false, context)
 {
-    private AcceptLoop? _loop;
-
-    public string Name => "http";
-
-    public IPEndPoint? LocalEndPoint { get; private set; }
-
-    public ValueTask<StartResult> StartAsync(CancellationToken cancellationToken)
-    {
-        Socket? socket = ListenSocket.TryOpen(Name, listen, context.Limits.Backlog, transparent: false, out string? error);
-        if (socket is not null)
-        {
-            LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
-            context.Logger.Listening(Name, LocalEndPoint);
-            _loop = new AcceptLoop(Name, socket, ServeAsync, context);
-        }
-        return new(new StartResult(error));
-    }
-
-    public ValueTask DisposeAsync() => _loop?.DisposeAsync() ?? ValueTask.CompletedTask;
-
-    private async Task ServeAsync(Socket socket, CancellationToken stopping)
+    protected override async Task ServeAsync(Socket socket, CancellationToken stopping)
     {
         await using var client = new SocketByteStream(socket);
         if (ClientSocket.TryPrepare(socket) is not { } remote)
         {
             return;
         }
-        using var buffer = new HandshakeBuffer(context.Limits.MaxHttpHeadBytes);
+        using var buffer = new HandshakeBuffer(Context.Limits.MaxHttpHeadBytes);
         if (await ShakeHandsAsync(client, remote, buffer, stopping) is { } target)
         {
             await FlowRun.RunAnsweredAsync(
-                context, Name, client, remote, target, buffer,
+                Context, Name, client, remote, target, buffer,
                 reply => client.WriteAsync(HttpAnswer.For(reply.Result).Bytes, CancellationToken.None));
         }
     }
@@ -48,7 +29,7 @@ internal sealed class HttpIngress(IPEndPoint listen, IngressContext context) : I
     private async ValueTask<FlowTarget?> ShakeHandsAsync(SocketByteStream client, EndPoint remote, HandshakeBuffer buffer, CancellationToken stopping)
     {
         var handshake = new HttpHandshake(client, buffer);
-        using var deadline = new CancellationTokenSource(context.Limits.HandshakeTimeout, context.Time);
+        using var deadline = new CancellationTokenSource(Context.Limits.HandshakeTimeout, Context.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
         try
         {
@@ -60,7 +41,7 @@ internal sealed class HttpIngress(IPEndPoint listen, IngressContext context) : I
         }
         catch (IOException e)
         {
-            context.Logger.ClientGone(Name, remote, e.Message);
+            Context.Logger.ClientGone(Name, remote, e.Message);
         }
         catch (OperationCanceledException)
         {
@@ -80,12 +61,12 @@ internal sealed class HttpIngress(IPEndPoint listen, IngressContext context) : I
         try
         {
             await client.WriteAsync(headOnly ? answer.HeadOnly : answer.Bytes, stopping);
-            context.Logger.BadRequest(Name, remote, "not a CONNECT request in good order");
-            await OrderlyClose.EndAsync(client, context.Time, stopping);
+            Context.Logger.BadRequest(Name, remote, "not a CONNECT request in good order");
+            await OrderlyClose.EndAsync(client, Context.Time, stopping);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            context.Logger.ClientGone(Name, remote, e.Message);
+            Context.Logger.ClientGone(Name, remote, e.Message);
         }
     }
 }

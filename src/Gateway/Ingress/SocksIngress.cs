@@ -9,37 +9,19 @@ using Aggregator.Relay;
 namespace Aggregator.Gateway.Ingress;
 
 /// <summary>SOCKS5 with CONNECT and UDP ASSOCIATE (RFC 1928), and user name and password (RFC 1929) when users are configured.</summary>
-internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> users, IngressContext context) : IIngress
+internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> users, IngressContext context)
+    : TcpIngress("socks", listen, transparent: false, context)
 {
     private readonly SocksUsers _users = new(users);
-    private AcceptLoop? _loop;
 
-    public string Name => "socks";
-
-    public IPEndPoint? LocalEndPoint { get; private set; }
-
-    public ValueTask<StartResult> StartAsync(CancellationToken cancellationToken)
-    {
-        Socket? socket = ListenSocket.TryOpen(Name, listen, context.Limits.Backlog, transparent: false, out string? error);
-        if (socket is not null)
-        {
-            LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
-            context.Logger.Listening(Name, LocalEndPoint);
-            _loop = new AcceptLoop(Name, socket, ServeAsync, context);
-        }
-        return new(new StartResult(error));
-    }
-
-    public ValueTask DisposeAsync() => _loop?.DisposeAsync() ?? ValueTask.CompletedTask;
-
-    private async Task ServeAsync(Socket socket, CancellationToken stopping)
+    protected override async Task ServeAsync(Socket socket, CancellationToken stopping)
     {
         await using var client = new SocketByteStream(socket);
         if (ClientSocket.TryPrepare(socket) is not { } remote)
         {
             return;
         }
-        using var buffer = new HandshakeBuffer(context.Limits.MaxSocksBytes);
+        using var buffer = new HandshakeBuffer(Context.Limits.MaxSocksBytes);
         if (await ShakeHandsAsync(client, remote, buffer, stopping) is not var (command, target))
         {
             return;
@@ -51,7 +33,7 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
         }
         else
         {
-            await FlowRun.RunAnsweredAsync(context, Name, client, remote, target, buffer, reply => AnswerAsync(client, reply));
+            await FlowRun.RunAnsweredAsync(Context, Name, client, remote, target, buffer, reply => AnswerAsync(client, reply));
         }
     }
 
@@ -59,7 +41,7 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
     private async ValueTask<(SocksCommand Command, FlowTarget Target)?> ShakeHandsAsync(SocketByteStream client, EndPoint remote, HandshakeBuffer buffer, CancellationToken stopping)
     {
         var handshake = new SocksHandshake(client, buffer, _users);
-        using var deadline = new CancellationTokenSource(context.Limits.HandshakeTimeout, context.Time);
+        using var deadline = new CancellationTokenSource(Context.Limits.HandshakeTimeout, Context.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, stopping);
         try
         {
@@ -70,11 +52,11 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            context.Logger.BadRequest(Name, remote, e is IOException ? e.Message : "its request took too long");
+            Context.Logger.BadRequest(Name, remote, e is IOException ? e.Message : "its request took too long");
             return null;
         }
         Report(handshake, remote);
-        await OrderlyClose.EndAsync(client, context.Time, stopping);
+        await OrderlyClose.EndAsync(client, Context.Time, stopping);
         return null;
     }
 
@@ -89,9 +71,9 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
 
     private async Task AssociateAsync(SocketByteStream client, IPEndPoint remote, IPAddress local, FlowTarget announced)
     {
-        SocksReply reply = context.Datagrams?.State switch
+        SocksReply reply = Context.Datagrams?.State switch
         {
-            DatagramWayState.Ready => context.Associations.TryEnter(remote.Address) ? SocksReply.Succeeded : SocksReply.GeneralFailure,
+            DatagramWayState.Ready => Context.Associations.TryEnter(remote.Address) ? SocksReply.Succeeded : SocksReply.GeneralFailure,
             DatagramWayState.Away => SocksReply.NetworkUnreachable,
             _ => SocksReply.CommandNotSupported,
         };
@@ -99,33 +81,33 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
         {
             if (reply == SocksReply.Succeeded)
             {
-                await ServeAssociationAsync(client, remote, local, announced, context.Datagrams!);
+                await ServeAssociationAsync(client, remote, local, announced, Context.Datagrams!);
                 return;
             }
-            context.Logger.NotOpened(Name, "UDP", remote, reply.ToString());
+            Context.Logger.NotOpened(Name, "UDP", remote, reply.ToString());
             await AnswerAsync(client, reply, null);
-            await OrderlyClose.EndAsync(client, context.Time, context.Flows.Ending);
+            await OrderlyClose.EndAsync(client, Context.Time, Context.Flows.Ending);
         }
         catch (IOException e)
         {
-            context.Logger.ClientGone(Name, remote, e.Message);
+            Context.Logger.ClientGone(Name, remote, e.Message);
         }
         finally
         {
             if (reply == SocksReply.Succeeded)
             {
-                context.Associations.Leave(remote.Address);
+                Context.Associations.Leave(remote.Address);
             }
         }
     }
 
     private async Task ServeAssociationAsync(SocketByteStream client, IPEndPoint remote, IPAddress local, FlowTarget announced, IDatagramWay way)
     {
-        using FlowRegistry.Flow flow = context.Flows.Begin(Name);
+        using FlowRegistry.Flow flow = Context.Flows.Begin(Name);
         try
         {
             using var association = new SocksAssociation(
-                remote, local, announced, way, context.Associations.Limits, context.Flows, context.Time, flow.Ending);
+                remote, local, announced, way, Context.Associations.Limits, Context.Flows, Context.Time, flow.Ending);
             flow.Answered(OpenResult.Opened);
             await AnswerAsync(client, SocksReply.Succeeded, association.LocalEndPoint);
             await association.RunAsync(client);
@@ -134,7 +116,7 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
         {
             // No descriptor, no port.
             flow.Answered(OpenResult.Busy);
-            context.Logger.NotOpened(Name, "UDP", remote, e.Message);
+            Context.Logger.NotOpened(Name, "UDP", remote, e.Message);
             await AnswerAsync(client, SocksReply.GeneralFailure, null);
         }
     }
@@ -143,11 +125,11 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
     {
         if (handshake.WrongCredentials)
         {
-            context.Logger.WrongCredentials(Name, remote);
+            Context.Logger.WrongCredentials(Name, remote);
         }
         else
         {
-            context.Logger.BadRequest(Name, remote, handshake.Problem!);
+            Context.Logger.BadRequest(Name, remote, handshake.Problem!);
         }
     }
 }

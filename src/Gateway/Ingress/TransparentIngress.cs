@@ -10,29 +10,10 @@ namespace Aggregator.Gateway.Ingress;
 /// Takes TCP connections of LAN clients that nftables' TPROXY hands over: the local end of such a connection is the address that the client meant.
 /// One instance an address family. Best bound to a loopback address: then only TPROXY (`tproxy to 127.0.0.1:PORT`, `[::1]:PORT`) reaches it.
 /// </summary>
-internal sealed class TransparentIngress(IPEndPoint listen, IngressContext context) : IIngress
+internal sealed class TransparentIngress(IPEndPoint listen, IngressContext context)
+    : TcpIngress("transparent", listen, transparent: true, context)
 {
-    private AcceptLoop? _loop;
-
-    public string Name => "transparent";
-
-    public IPEndPoint? LocalEndPoint { get; private set; }
-
-    public ValueTask<StartResult> StartAsync(CancellationToken cancellationToken)
-    {
-        Socket? socket = ListenSocket.TryOpen(Name, listen, context.Limits.Backlog, transparent: true, out string? error);
-        if (socket is not null)
-        {
-            LocalEndPoint = (IPEndPoint)socket.LocalEndPoint!;
-            context.Logger.Listening(Name, LocalEndPoint);
-            _loop = new AcceptLoop(Name, socket, ServeAsync, context);
-        }
-        return new(new StartResult(error));
-    }
-
-    public ValueTask DisposeAsync() => _loop?.DisposeAsync() ?? ValueTask.CompletedTask;
-
-    private async Task ServeAsync(Socket socket, CancellationToken stopping)
+    protected override async Task ServeAsync(Socket socket, CancellationToken stopping)
     {
         await using var client = new SocketByteStream(socket);
         if (ClientSocket.TryPrepare(socket) is not { } remote || OriginalDestination.TryRead(socket) is not { } meant)
@@ -41,13 +22,13 @@ internal sealed class TransparentIngress(IPEndPoint listen, IngressContext conte
         }
         if (IsLoop(meant))
         {
-            context.Logger.LoopRefused(Name, remote);
+            Context.Logger.LoopRefused(Name, remote);
             client.Abort();
             return;
         }
         var target = new FlowTarget(meant.Address, (ushort)meant.Port);
         // What the client has sent by now travels with the open; nothing is waited for, since the server may speak first.
-        using var ahead = new HandshakeBuffer(context.Limits.MaxFirstBytes);
+        using var ahead = new HandshakeBuffer(Context.Limits.MaxFirstBytes);
         try
         {
             if (socket.Available > 0)
@@ -57,11 +38,11 @@ internal sealed class TransparentIngress(IPEndPoint listen, IngressContext conte
         }
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
         {
-            context.Logger.ClientGone(Name, remote, e.Message);
+            Context.Logger.ClientGone(Name, remote, e.Message);
             client.Abort();
             return;
         }
-        await FlowRun.RunConnectedAsync(context, Name, client, remote, target, ahead);
+        await FlowRun.RunConnectedAsync(Context, Name, client, remote, target, ahead);
     }
 
     /// <summary>
