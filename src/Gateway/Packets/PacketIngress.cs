@@ -142,6 +142,12 @@ internal sealed class PacketIngress : IAsyncDisposable
             sample.Tell(status);
         }
 
+        if (_realTime?.Current is { } lanes)
+        {
+            status.Dropped += (ulong)lanes.Dropped;
+            status.Waiting += (ulong)lanes.Waiting;
+        }
+
         status.Datagrams = _realTime?.Status() ?? new DatagramLanesStatus { Policy = "off", State = "trunk", Reason = "`realtime: off`" };
         return status;
     }

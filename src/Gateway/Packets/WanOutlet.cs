@@ -3,12 +3,18 @@ using System.Net.Sockets;
 using Aggregator.Datagrams;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Links;
+using Aggregator.Interop;
+using Aggregator.Mptcp;
 
 namespace Aggregator.Gateway.Packets;
 
 /// <summary>A UDP socket that is tied to a WAN and to the VPS. Its reading ends with it.</summary>
 internal sealed class WanOutlet : IUdpOutlet, IDisposable
 {
+    /// <summary>IP's and UDP's.</summary>
+    private const int V4HeaderBytes = 28;
+    private const int V6HeaderBytes = 48;
+
     private readonly Socket _socket;
     private readonly Task _reading;
 
@@ -30,6 +36,8 @@ internal sealed class WanOutlet : IUdpOutlet, IDisposable
         try
         {
             WanSocket.Bind(socket, wan.Interface, source!);
+            SocketOptions.SetReceiveBuffer(socket, UdpLanes.ReceiveBufferBytes);
+            SocketOptions.SetSendBuffer(socket, UdpLanes.SendBufferBytes);
             socket.Connect(vps);
             // What finds no room is lost: a packet that waits is worth less than the next.
             socket.Blocking = false;
@@ -54,12 +62,27 @@ internal sealed class WanOutlet : IUdpOutlet, IDisposable
         }
     }
 
+    public int LongestBytes
+    {
+        get
+        {
+            try
+            {
+                return SocketOptions.PathMtuBytes(_socket) - (_socket.AddressFamily == AddressFamily.InterNetwork ? V4HeaderBytes : V6HeaderBytes);
+            }
+            catch (Exception e) when (e is LibcException or ObjectDisposedException)
+            {
+                return 0;
+            }
+        }
+    }
+
     public void Dispose() => _socket.Dispose();
 
     private async Task ReadAsync(UdpLanes lanes)
     {
-        byte[] datagram = new byte[UdpLanes.MaxDatagramBytes];
-        byte[] scratch = new byte[UdpLanes.MaxDatagramBytes];
+        byte[] datagram = new byte[UdpLanes.LongestDatagramBytes];
+        byte[] scratch = new byte[UdpLanes.LongestDatagramBytes];
         while (true)
         {
             try

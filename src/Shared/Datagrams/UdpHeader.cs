@@ -9,6 +9,9 @@ internal enum UdpDatagramType : byte
 
     /// <summary>A <see cref="UdpReport"/>: what came over this lane.</summary>
     Report = 2,
+
+    /// <summary>A <see cref="UdpBulkHeader"/> and an IP packet.</summary>
+    Bulk = 3,
 }
 
 /// <summary>What stands at the beginning of the sealed part of every datagram; proto/datagrams.md.</summary>

@@ -7,8 +7,8 @@ namespace Aggregator.Datagrams;
 /// </summary>
 internal sealed class UdpLane(byte id, IUdpOutlet? outlet)
 {
-    /// <summary>Send times that are remembered: 0.25 s of 1,000 packets a second. A power of two.</summary>
-    private const int Times = 256;
+    /// <summary>Datagrams whose times are remembered: what is under way at 400 Mbit/s and 100 ms. A power of two.</summary>
+    private const int Times = 4096;
 
     /// <summary>Losses are averaged over so many datagrams.</summary>
     private const double LossHorizon = 200;
@@ -20,7 +20,12 @@ internal sealed class UdpLane(byte id, IUdpOutlet? outlet)
     /// <summary>A lane that was silent is not believed at its first sign of life.</summary>
     private const long HoldUs = 500_000;
 
+    /// <summary>Whether long datagrams come through is tried so often: while they did not, and while they do.</summary>
+    private const long ProbeAgainUs = 1_000_000;
+    private const long ProbeEveryUs = 10_000_000;
+
     private readonly long[] _sentUs = new long[Times];
+    private readonly long[] _sentTo = new long[Times];
     private readonly ReplayWindow _window = new();
     private ulong _acked;
     private ulong _ackedReceived;
@@ -79,6 +84,26 @@ internal sealed class UdpLane(byte id, IUdpOutlet? outlet)
     private ulong _lossFromHighest;
     private ulong _lossFromReceived;
 
+    /// <summary>What else than real-time packets may be under way.</summary>
+    internal UdpWindow Window { get; } = new();
+
+    /// <summary>Not reported yet.</summary>
+    internal long UnderWayBytes => SentBytes - _ackedTo;
+
+    /// <summary>Bulk that came since the last report on it.</summary>
+    internal int UnreportedBulk { get; set; }
+
+    /// <summary>The longest datagram that is known to come through.</summary>
+    internal int LongestBytes { get; private set; } = UdpLanes.MaxDatagramBytes;
+
+    /// <summary>The longest that came.</summary>
+    internal int LongestReceivedBytes { get; private set; }
+
+    private long _ackedTo;
+    private ulong _probe;
+    private int _probeBytes;
+    private long _probedAtUs = long.MinValue / 2;
+
     internal bool IsKnown => RttUs > 0 && Outlet is not null;
 
     /// <summary>What is sent now comes to the other end, as far as can be known.</summary>
@@ -100,6 +125,7 @@ internal sealed class UdpLane(byte id, IUdpOutlet? outlet)
         SentBytes += bytes;
         ulong sequence = ++Sequence;
         _sentUs[sequence & (Times - 1)] = nowUs;
+        _sentTo[sequence & (Times - 1)] = SentBytes;
         _firstUnackedUs = _firstUnackedUs == 0 ? nowUs : _firstUnackedUs;
         return sequence;
     }
@@ -116,6 +142,7 @@ internal sealed class UdpLane(byte id, IUdpOutlet? outlet)
 
         Received++;
         ReceivedBytes += bytes;
+        LongestReceivedBytes = Math.Max(LongestReceivedBytes, bytes);
         long transit = (uint)nowUs - header.SentUs;
         if (_hasEcho)
         {
@@ -164,12 +191,45 @@ internal sealed class UdpLane(byte id, IUdpOutlet? outlet)
         }
 
         JitterOutUs = report.JitterUs;
+        if (_probe != 0 && report.Highest >= _probe)
+        {
+            // Only where it was itself the newest is it known to have come.
+            LongestBytes = report.Highest == _probe ? _probeBytes : LongestBytes;
+            _probe = 0;
+        }
+
+        long ackedTo = Sequence - report.Highest < Times ? _sentTo[report.Highest & (Times - 1)] : _ackedTo;
+        if (expected > 0 && RttUs > 0)
+        {
+            Window.Acknowledged(ackedTo - _ackedTo, expected, lost, rtt is > 0 and < 10_000_000 ? rtt : RttUs, nowUs);
+        }
+
+        _ackedTo = ackedTo;
         (_acked, _ackedReceived) = (report.Highest, report.Received);
         _firstUnackedUs = _acked == Sequence ? 0 : Sequence - _acked < Times ? _sentUs[(_acked + 1) & (Times - 1)] : _firstUnackedUs;
         _wellFromUs = wasSilent ? nowUs + HoldUs : _wellFromUs;
         bool takesMore = lost / Math.Max(1, expected) < 0.02 && RttUs < MinRttUs + 30_000;
         Weight = Math.Clamp(takesMore ? Weight + 0.02 : Weight * 0.8, 0.02, 1);
     }
+
+    /// <summary>
+    /// How long the next report should be, so that it shows what comes through (RFC 8899): what the host's own word allows; at the VPS, which has none, what came
+    /// from the other end. Where a long one was shown to come, and the host's word has become less, the word counts.
+    /// </summary>
+    internal int ProbeBytes(long nowUs)
+    {
+        int wanted = Outlet!.LongestBytes is > 0 and var own ? own : LongestReceivedBytes;
+        wanted = Math.Min(wanted, UdpLanes.LongestDatagramBytes);
+        if (wanted < LongestBytes && LongestBytes > UdpLanes.MaxDatagramBytes)
+        {
+            LongestBytes = Math.Max(wanted, UdpLanes.MaxDatagramBytes);
+        }
+
+        return wanted > UdpLanes.MaxDatagramBytes && nowUs - _probedAtUs >= (wanted > LongestBytes ? ProbeAgainUs : ProbeEveryUs) ? wanted : 0;
+    }
+
+    /// <summary>The last that was sent shows whether so many bytes come through.</summary>
+    internal void NoteProbe(int bytes, long nowUs) => (_probe, _probeBytes, _probedAtUs) = (Sequence, bytes, nowUs);
 
     private long UnackedUs(long nowUs) => _firstUnackedUs == 0 ? 0 : nowUs - _firstUnackedUs;
 

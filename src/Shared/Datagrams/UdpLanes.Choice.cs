@@ -43,16 +43,35 @@ internal sealed partial class UdpLanes
             long nowUs = NowUs;
             for (int i = 0; i < MaxLanes && !_isDisposed; i++)
             {
-                if (_lanes[i] is { Outlet: not null } lane && nowUs - lane.LastReportUs >= ReportEvery(lane, nowUs))
+                if (_lanes[i] is { Outlet: not null } lane && (lane.UnreportedBulk > 0 || nowUs - lane.LastReportUs >= ReportEvery(lane, nowUs)))
                 {
-                    lane.LastReportUs = nowUs;
-                    lane.Report(lane.IsBackup, nowUs).Write(_plain.AsSpan(UdpHeader.Bytes));
-                    Send(lane, UdpDatagramType.Report, UdpReport.Bytes, nowUs);
+                    SendReport(lane, lane.ProbeBytes(nowUs), nowUs);
                 }
             }
+
+            if (!_isDisposed)
+            {
+                SendBulk(nowUs);
+            }
+
         }
 
         Receiver.Tick(NowUs);
+    }
+
+    /// <param name="probeBytes">The whole datagram's, filled up with zeros; 0: as short as it is.</param>
+    private void SendReport(UdpLane lane, int probeBytes, long nowUs)
+    {
+        lane.LastReportUs = nowUs;
+        lane.UnreportedBulk = 0;
+        lane.Report(lane.IsBackup, nowUs).Write(_plain.AsSpan(UdpHeader.Bytes));
+        int body = Math.Max(UdpReport.Bytes, probeBytes - UdpCipher.OverheadBytes - UdpHeader.Bytes);
+        _plain.AsSpan(UdpHeader.Bytes + UdpReport.Bytes, body - UdpReport.Bytes).Clear();
+        Send(lane, UdpDatagramType.Report, body, nowUs);
+        if (probeBytes > 0)
+        {
+            lane.NoteProbe(probeBytes, nowUs);
+        }
     }
 
     private long ReportEvery(UdpLane lane, long nowUs) =>

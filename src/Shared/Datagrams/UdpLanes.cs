@@ -16,7 +16,18 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
     /// <summary>An IPv6 packet of the smallest MTU: sealed, it fits a WAN with an MTU of 1400.</summary>
     internal const int MaxPacketBytes = 1280;
 
+    /// <summary>Of a real-time packet; what any line takes.</summary>
     internal const int MaxDatagramBytes = UdpCipher.OverheadBytes + UdpHeader.Bytes + TrunkFrame.HeaderBytes + MaxPacketBytes;
+
+    /// <summary>Of any, where the line takes it: IPv4 and UDP in 1,500 bytes.</summary>
+    internal const int LongestDatagramBytes = 1500 - 28;
+
+    /// <summary>
+    /// A socket's buffers: what came during a pause of ours (20 ms of 1 Gbit/s; the kernel counts 2.3 KB for a packet of 1.5 and takes twice what is asked), and what the
+    /// line's interface has not taken yet.
+    /// </summary>
+    internal const int ReceiveBufferBytes = 2 << 20;
+    internal const int SendBufferBytes = 512 << 10;
 
     /// <summary>What a client may send this way; the trunk's bound for real-time packets. The rest of it goes over the trunk.</summary>
     private const double ClientBytesPerUs = 4.0 / 8;
@@ -29,15 +40,18 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
     /// <summary>The lane in use is left for one that is quicker by a quarter and this: not for noise.</summary>
     private const double StayUs = 2_000;
 
-    /// <summary>Without retransmissions a packet is on time or lost; this much for a busy machine.</summary>
-    private const long LatenessUs = 15_000;
+    /// <summary>
+    /// What a packet may be later than any before it: a queue that grows, a busy machine. It delays only what waits for a packet that is lost on a lane that is
+    /// hardly used: on the others the next one shows it.
+    /// </summary>
+    private const long LatenessUs = 30_000;
 
     private readonly Lock _gate = new();
     private readonly UdpLane?[] _lanes = new UdpLane?[MaxLanes];
     private readonly uint[] _sequences = new uint[FlowTable.Slots];
     private readonly ClientBucket[] _clients = new ClientBucket[256];
-    private readonly byte[] _plain = new byte[MaxDatagramBytes];
-    private readonly byte[] _datagram = new byte[MaxDatagramBytes];
+    private readonly byte[] _plain = new byte[LongestDatagramBytes];
+    private readonly byte[] _datagram = new byte[LongestDatagramBytes];
     private readonly UdpLane[] _chosen = new UdpLane[MaxCopies];
     private readonly long _started = time.GetTimestamp();
     private UdpLane? _best;
@@ -48,7 +62,7 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
     internal RealTimePolicy Policy { get; } = policy;
 
     /// <summary>Where packets come out; it puts them in order and drops copies.</summary>
-    internal DatagramReceiver Receiver { get; } = new(LatenessUs);
+    internal DatagramReceiver Receiver { get; } = new(LatenessUs, knowsQueues: true);
 
     internal UdpCounts Counts
     {
@@ -147,33 +161,38 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
     }
 
     /// <summary>Takes in a datagram that claims to be of this session.</summary>
-    /// <param name="scratch">At least <see cref="MaxDatagramBytes"/>, the caller's own.</param>
+    /// <param name="scratch">At least <see cref="LongestDatagramBytes"/>, the caller's own.</param>
     /// <returns>The lane of a datagram that is the newest of its lane; -1 otherwise.</returns>
     internal int Receive(ReadOnlySpan<byte> datagram, Span<byte> scratch)
     {
         int newestOf = -1;
         UdpHeader header;
+        TrunkFrame frame = default;
+        int flowLanes = 0;
         int length;
         long nowUs;
         lock (_gate)
         {
             nowUs = NowUs;
-            if (_isDisposed || datagram.Length > scratch.Length || (length = cipher.Open(datagram, scratch)) < 0 || !UdpHeader.TryRead(scratch[..length], out header))
+            if (_isDisposed || datagram.Length > scratch.Length || (length = cipher.Open(datagram, scratch)) <= 0)
             {
                 _counts.Malformed++;
                 return -1;
             }
 
-            var lane = _lanes[header.Lane];
-            if (lane is null)
+            bool isBulk = scratch[0] == (byte)UdpDatagramType.Bulk;
+            UdpBulkHeader bulk = default;
+            header = default;
+            if (!(isBulk ? UdpBulkHeader.TryRead(scratch[..length], out bulk) : UdpHeader.TryRead(scratch[..length], out header)) || (isBulk && length < UdpBulkHeader.Bytes + PacketInfo.MinV4Bytes) || LaneOf(isBulk ? bulk.Lane : header.Lane) is not { } lane)
             {
-                if (isGateway)
-                {
-                    _counts.Malformed++;
-                    return -1;
-                }
+                _counts.Malformed++;
+                return -1;
+            }
 
-                lane = _lanes[header.Lane] = new UdpLane(header.Lane, null);
+            if (isBulk)
+            {
+                ulong sequence = UdpBulkHeader.Complete(bulk.LaneSequence, lane.Highest);
+                header = new UdpHeader(UdpDatagramType.Bulk, bulk.Lane, bulk.SentUs, sequence);
             }
 
             if (!lane.TryReceive(header, datagram.Length, nowUs, out bool isNewest))
@@ -182,6 +201,8 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
                 return -1;
             }
 
+            // 32 bits last for an hour; the reports keep the rest in step.
+            _peerUs += (int)(header.SentUs - (uint)_peerUs);
             newestOf = isNewest ? header.Lane : -1;
             if (header.Type == UdpDatagramType.Report)
             {
@@ -189,6 +210,7 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
                 {
                     lane.IsBackup = isGateway ? lane.IsBackup : report.IsBackup;
                     lane.Take(report, nowUs, Expected(lane, nowUs));
+                    SendBulk(nowUs);
                 }
                 else
                 {
@@ -201,9 +223,23 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
             Activate(nowUs);
             NotePacket(lane, nowUs);
             _counts.Received++;
+            if (isBulk)
+            {
+                ReportBulk(lane, nowUs);
+                frame = Frame(bulk, length - UdpBulkHeader.Bytes);
+                flowLanes = bulk.FlowLanes;
+            }
         }
 
-        Deliver(header, scratch[UdpHeader.Bytes..length], nowUs);
+        if (header.Type == UdpDatagramType.Bulk)
+        {
+            Receiver.Accept(header.Lane, frame, scratch[UdpBulkHeader.Bytes..length], nowUs, flowLanes);
+        }
+        else
+        {
+            Deliver(header, scratch[UdpHeader.Bytes..length], nowUs);
+        }
+
         return newestOf;
     }
 
@@ -218,6 +254,7 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
 
             _isDisposed = true;
             cipher.Dispose();
+            _queue.Clear();
         }
 
         Receiver.Clear();
@@ -262,8 +299,12 @@ internal sealed partial class UdpLanes(bool isGateway, UdpCipher cipher, RealTim
             return;
         }
 
+        _received[frame.Stream & (FlowTable.Slots - 1)] = (uint)(frame.Value >> 32);
         Receiver.Accept(header.Lane, frame, packet, nowUs);
     }
+
+    /// <summary>Null: a gateway's lanes are its own to make.</summary>
+    private UdpLane? LaneOf(byte id) => _lanes[id] ??= isGateway ? null : new UdpLane(id, null);
 
     private void CountMalformed()
     {
@@ -336,6 +377,9 @@ internal struct UdpCounts
 
     /// <summary>Not sealed by our peer, or not what it should be.</summary>
     internal long Malformed;
+
+    /// <summary>Packets of flows that are not real-time.</summary>
+    internal long Bulk;
 }
 
 /// <summary>One lane at one moment. Null: not known.</summary>

@@ -19,10 +19,12 @@ internal static unsafe partial class Libc
     internal const int SO_MAX_PACING_RATE = 47;
 
     internal const int SOL_IP = 0;
+    internal const int IP_MTU = 14;
     internal const int IP_FREEBIND = 15;
     internal const int IP_TRANSPARENT = 19;
 
     internal const int SOL_IPV6 = 41;
+    internal const int IPV6_MTU = 24;
     internal const int IPV6_V6ONLY = 26;
     internal const int IPV6_TRANSPARENT = 75;
 

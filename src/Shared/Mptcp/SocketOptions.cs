@@ -68,6 +68,19 @@ internal static class SocketOptions
         }
     }
 
+    /// <summary>Likewise for what has come and was not read yet (net.core.rmem_max).</summary>
+    internal static void SetReceiveBuffer(Socket socket, int bytes)
+    {
+        try
+        {
+            Set(socket, Libc.SOL_SOCKET, Libc.SO_RCVBUFFORCE, bytes, "SO_RCVBUFFORCE");
+        }
+        catch (LibcException e) when (e.Errno == Libc.EPERM)
+        {
+            Set(socket, Libc.SOL_SOCKET, Libc.SO_RCVBUF, bytes, "SO_RCVBUF");
+        }
+    }
+
     /// <summary>TCP only.</summary>
     internal static void SetMaxPacingRate(Socket socket, uint bytesPerSecond) => Set(socket, Libc.SOL_SOCKET, Libc.SO_MAX_PACING_RATE, unchecked((int)bytesPerSecond), "SO_MAX_PACING_RATE");
 
@@ -107,6 +120,11 @@ internal static class SocketOptions
     internal static int GetProtocol(Socket socket) => Get(socket, Libc.SOL_SOCKET, Libc.SO_PROTOCOL, "SO_PROTOCOL");
 
     private static int WholeSeconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
+
+    /// <summary>What the kernel knows of the longest IP packet that a connected socket's way takes: its interface's, and what ICMP told (ip(7)).</summary>
+    internal static int PathMtuBytes(Socket socket) => socket.AddressFamily == AddressFamily.InterNetworkV6
+        ? Get(socket, Libc.SOL_IPV6, Libc.IPV6_MTU, "IPV6_MTU")
+        : Get(socket, Libc.SOL_IP, Libc.IP_MTU, "IP_MTU");
 
     private static unsafe void Set(Socket socket, int level, int name, int value, string what)
         => Check(Libc.setsockopt(socket.SafeHandle, level, name, &value, sizeof(int)), what);

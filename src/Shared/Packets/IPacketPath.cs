@@ -9,6 +9,9 @@ internal interface IPacketPath
     /// <summary>Whether a packet that is sent now has a chance.</summary>
     bool IsOpen { get; }
 
+    /// <summary>Streams beside the packets ask for more than there is, or did a moment ago.</summary>
+    bool IsBusy { get; }
+
     /// <summary>Takes the packet and owns its buffer from then on. It may wait for <see cref="Flush"/>.</summary>
     void Send(in Packet packet, in PacketFlow flow);
 

@@ -20,7 +20,8 @@ internal enum DatagramPlace
 
 /// <param name="Buffer">Of the packet pool.</param>
 /// <param name="DeadlineUs">Then it goes on, whatever is missing before it.</param>
-internal readonly record struct HeldDatagram(byte[] Buffer, int Length, PacketMeta Meta, long DeadlineUs);
+/// <param name="FlowLanes">How many lanes its sender had used for the flow by then, all of which keep their order; 0: not known, or they do not.</param>
+internal readonly record struct HeldDatagram(byte[] Buffer, int Length, PacketMeta Meta, long DeadlineUs, byte FlowLanes = 0);
 
 /// <summary>One flow at its receiver. Sequence numbers wrap; all that is compared lies within half of their range.</summary>
 internal sealed class DatagramFlow
@@ -30,7 +31,11 @@ internal sealed class DatagramFlow
 
     private const int FirstRing = 64;
 
+    /// <summary>So many lanes or more: not counted.</summary>
+    internal const int ManyLanes = 7;
+
     private HeldDatagram[]? _ring;
+    private uint[]? _highest;
     private uint _next;
 
     /// <summary>The lowest that is held.</summary>
@@ -47,8 +52,12 @@ internal sealed class DatagramFlow
     /// <summary>Lanes that it came on lately, by their numbers' lowest six bits.</summary>
     internal ulong Lanes => _lanesNow | _lanesBefore;
 
-    internal void Uses(int lane, long nowUs, long memoryUs)
+    /// <param name="sequence">Of what came on it.</param>
+    internal void Uses(int lane, uint sequence, long nowUs, long memoryUs)
     {
+        _highest ??= new uint[64];
+        bool isNew = (Lanes & (1UL << lane)) == 0;
+        _highest[lane] = isNew || (int)(sequence - _highest[lane]) > 0 ? sequence : _highest[lane];
         if (nowUs - _lanesFromUs > memoryUs)
         {
             _lanesBefore = nowUs - _lanesFromUs > 2 * memoryUs ? 0 : _lanesNow;
@@ -57,6 +66,25 @@ internal sealed class DatagramFlow
         }
 
         _lanesNow |= 1UL << lane;
+    }
+
+    /// <summary>Every lane that it uses has brought what was sent after the gap: as long as lanes keep their order, nothing of that can still come.</summary>
+    private bool IsGapLost(int flowLanes)
+    {
+        if (flowLanes is 0 or >= ManyLanes || System.Numerics.BitOperations.PopCount(Lanes) < flowLanes)
+        {
+            return false;
+        }
+
+        for (ulong lanes = Lanes; lanes != 0; lanes &= lanes - 1)
+        {
+            if ((int)(_highest![System.Numerics.BitOperations.TrailingZeroCount(lanes)] - _first) < 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     internal DatagramPlace Place(uint sequence)
@@ -138,7 +166,7 @@ internal sealed class DatagramFlow
         {
             uint sequence = _first;
             ref var place = ref _ring![sequence & (uint)(_ring.Length - 1)];
-            if (sequence != _next && place.DeadlineUs > nowUs)
+            if (sequence != _next && place.DeadlineUs > nowUs && !IsGapLost(place.FlowLanes))
             {
                 return false;
             }

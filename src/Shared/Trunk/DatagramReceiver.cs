@@ -8,7 +8,8 @@ namespace Aggregator.Trunk;
 /// Has a lock of its own: the packets are handed on under it, and never under the session's.
 /// </summary>
 /// <param name="streamLatenessUs">See <see cref="LatenessUs"/>.</param>
-internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.LatenessUs)
+/// <param name="knowsQueues">A lane's lateness is its queue's and its jitter's, not repair's: the longest that packets took lately counts, not the shortest.</param>
+internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.LatenessUs, bool knowsQueues = false)
 {
     /// <summary>A packet counts as missing so long after the slowest of its flow's lanes should have brought it: two retransmissions of a quick line.</summary>
     internal const long LatenessUs = 40_000;
@@ -26,6 +27,7 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
     private readonly DatagramFlow?[] _flows = new DatagramFlow?[FlowTable.Slots];
     private readonly LaneTransit[] _transits = new LaneTransit[64];
     private readonly List<int> _holding = [];
+    private readonly UdpMerger _merger = new();
     private long _heldBytes;
     private short _reference;
     private bool _hasReference;
@@ -52,7 +54,8 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
     private DatagramReceiverCounts _counts;
 
     /// <param name="lane">Its number in the session.</param>
-    internal void Accept(uint lane, in TrunkFrame frame, ReadOnlySpan<byte> packet, long nowUs)
+    /// <param name="flowLanes">See <see cref="HeldDatagram"/>.</param>
+    internal void Accept(uint lane, in TrunkFrame frame, ReadOnlySpan<byte> packet, long nowUs, int flowLanes = 0)
     {
         lock (_gate)
         {
@@ -66,7 +69,7 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
             _counts.Bytes += packet.Length;
             var flow = _flows[datagram.Slot] ??= new DatagramFlow();
             long transit = Transit(lane, datagram.SentMs, nowUs);
-            flow.Uses((int)(lane & 63), nowUs, LaneMemoryUs);
+            flow.Uses((int)(lane & 63), datagram.Sequence, nowUs, LaneMemoryUs);
             if (datagram.IsRealTime)
             {
                 if (!flow.SeeRealTime(datagram.Sequence))
@@ -82,15 +85,20 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
 
             switch (flow.Place(datagram.Sequence))
             {
-                case DatagramPlace.Next:
+                case DatagramPlace.Next when flow.HeldCount == 0:
                     Sink?.Deliver(packet, datagram.Meta);
+                    flow.Advance(datagram.Sequence);
+                    break;
+                case DatagramPlace.Next:
+                    // Others have waited for this one, often many.
+                    _merger.Add(packet, datagram.Meta, Sink);
                     flow.Advance(datagram.Sequence);
                     Release(flow, datagram.Slot, long.MinValue);
                     break;
                 case DatagramPlace.Ahead:
                     // A lane that the flow has only begun to use is known to the sender alone.
                     long wait = Math.Clamp(Math.Max(Slowest(flow) - transit, datagram.BehindUs) + streamLatenessUs, 0, MaxWaitUs);
-                    Hold(flow, datagram, packet, nowUs, nowUs + wait);
+                    Hold(flow, datagram, packet, nowUs, nowUs + wait, flowLanes);
                     break;
                 case DatagramPlace.Late:
                     // Its place was given up already. Whoever cares for order drops it himself; nobody else could bring it again.
@@ -138,7 +146,7 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
         }
     }
 
-    private void Hold(DatagramFlow flow, in DatagramFrame datagram, ReadOnlySpan<byte> packet, long nowUs, long deadlineUs)
+    private void Hold(DatagramFlow flow, in DatagramFrame datagram, ReadOnlySpan<byte> packet, long nowUs, long deadlineUs, int flowLanes)
     {
         if (flow.HeldCount == 0)
         {
@@ -147,7 +155,7 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
 
         byte[] buffer = PacketPool.Shared.Rent(packet.Length);
         packet.CopyTo(buffer);
-        if (!flow.TryHold(datagram.Sequence, new HeldDatagram(buffer, packet.Length, datagram.Meta, deadlineUs)))
+        if (!flow.TryHold(datagram.Sequence, new HeldDatagram(buffer, packet.Length, datagram.Meta, deadlineUs, (byte)flowLanes)))
         {
             // Came twice, or further ahead than anything waits: what is held goes on, and this is the next.
             PacketPool.Shared.Return(buffer);
@@ -185,9 +193,11 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
         {
             _counts.Missing += missing;
             _heldBytes -= held.Length;
-            Sink?.Deliver(held.Buffer.AsSpan(0, held.Length), held.Meta);
+            _merger.Add(held.Buffer.AsSpan(0, held.Length), held.Meta, Sink);
             PacketPool.Shared.Return(held.Buffer);
         }
+
+        _merger.Flush(Sink);
 
         if (flow.HeldCount == 0)
         {
@@ -227,7 +237,7 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
         {
             int lane = System.Numerics.BitOperations.TrailingZeroCount(lanes);
             lanes &= lanes - 1;
-            slowest = Math.Max(slowest, _transits[lane].BaseUs);
+            slowest = Math.Max(slowest, knowsQueues ? _transits[lane].MostUs : _transits[lane].BaseUs);
         }
 
         return slowest;
@@ -237,16 +247,30 @@ internal sealed class DatagramReceiver(long streamLatenessUs = DatagramReceiver.
     private struct LaneTransit
     {
         private const long WindowUs = 5_000_000;
+        private const long MostWindowUs = 500_000;
 
         private long _fromUs;
         private long _current;
         private long _before;
         private bool _isUsed;
+        private long _mostFromUs;
+        private long _mostNow;
+        private long _mostBefore;
 
         internal readonly long BaseUs => Math.Min(_current, _before);
 
+        /// <summary>The longest of the last moment.</summary>
+        internal readonly long MostUs => Math.Max(_mostNow, _mostBefore);
+
         internal void Note(long transitUs, long nowUs)
         {
+            if (!_isUsed || nowUs - _mostFromUs > MostWindowUs)
+            {
+                _mostBefore = !_isUsed || nowUs - _mostFromUs > 2 * MostWindowUs ? transitUs : _mostNow;
+                (_mostFromUs, _mostNow) = (nowUs, transitUs);
+            }
+
+            _mostNow = Math.Max(_mostNow, transitUs);
             if (!_isUsed || nowUs - _fromUs > 2 * WindowUs)
             {
                 _isUsed = true;

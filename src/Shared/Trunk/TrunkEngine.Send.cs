@@ -170,6 +170,11 @@ internal sealed partial class TrunkEngine
     private double FeedLimit(EngineLane lane, double rate, long nowUs) => Math.Min(
         _scheduler.FeedLimitBytes(rate, lane.Estimate.Reading), Math.Max(0, lane.Window.Bytes(nowUs) - lane.Estimate.Reading.PipeBytes));
 
+    /// <summary>When a lane last had all that it can take while streams had more. May be read without the lock.</summary>
+    internal long BulkWaitedAtUs => Volatile.Read(ref _bulkWaitedAtUs);
+
+    private long _bulkWaitedAtUs = long.MinValue / 2;
+
     private int FillData(EngineLane lane, Span<byte> buffer, int before, long nowUs)
     {
         int self = _lanes.IndexOf(lane);
@@ -223,6 +228,11 @@ internal sealed partial class TrunkEngine
         }
 
         lane.IsFull = queue + used >= limit && (_bulk.Count > 0 || Datagrams.Count > 0);
+        if (lane.IsFull && _bulk.Count > 0)
+        {
+            Volatile.Write(ref _bulkWaitedAtUs, nowUs);
+        }
+
         if (queue + used >= limit)
         {
             double waitUs = (queue + used - (limit / 2.0)) * 1e6 / Math.Max(rate, lane.Estimate.Reading.PacingRateBytesPerSecond);

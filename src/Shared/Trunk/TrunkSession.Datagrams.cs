@@ -8,7 +8,12 @@ internal sealed partial class TrunkSession : IPacketPath
 {
     internal DatagramReceiver DatagramReceiver { get; } = new();
 
+    /// <summary>Downloads have pauses.</summary>
+    private const long BusyMemoryUs = 2_000_000;
+
     bool IPacketPath.IsOpen => IsCarrying;
+
+    bool IPacketPath.IsBusy => NowUs - _engine.BulkWaitedAtUs < BusyMemoryUs;
 
     void IPacketPath.Send(in Packet packet, in PacketFlow flow) => _engine.Datagrams.Enqueue(packet, flow, NowUs);
 

@@ -93,6 +93,8 @@ internal sealed class GatewayPackets : IAsyncDisposable
         if (_lanes is { } lanes)
         {
             status.Datagrams = UdpStatusText.Of(lanes.Lanes, _ => null);
+            status.Dropped += (ulong)lanes.Lanes.Dropped;
+            status.Waiting += (ulong)lanes.Lanes.Waiting;
         }
 
         return status;

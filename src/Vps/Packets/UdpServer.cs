@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Aggregator.Datagrams;
+using Aggregator.Mptcp;
 using Aggregator.Vps.Configuration;
 using Microsoft.Extensions.Logging;
 
@@ -40,6 +41,9 @@ internal sealed class UdpServer(VpsConfigSource config, ILogger<UdpServer> logge
                     socket.DualMode = listen.Address.Equals(IPAddress.IPv6Any);
                 }
 
+                // For all gateways together.
+                SocketOptions.SetReceiveBuffer(socket, 2 * UdpLanes.ReceiveBufferBytes);
+                SocketOptions.SetSendBuffer(socket, 2 * UdpLanes.SendBufferBytes);
                 socket.Bind(listen);
                 socket.Blocking = false;
             }
@@ -84,8 +88,8 @@ internal sealed class UdpServer(VpsConfigSource config, ILogger<UdpServer> logge
 
     private async Task ReadAsync(Socket socket)
     {
-        byte[] datagram = new byte[UdpLanes.MaxDatagramBytes];
-        byte[] scratch = new byte[UdpLanes.MaxDatagramBytes];
+        byte[] datagram = new byte[UdpLanes.LongestDatagramBytes];
+        byte[] scratch = new byte[UdpLanes.LongestDatagramBytes];
         var from = new SocketAddress(socket.AddressFamily);
         Func<SocketAddress, IUdpOutlet> open = address => new GatewayOutlet(socket, address);
         while (true)
@@ -139,6 +143,9 @@ internal sealed class UdpServer(VpsConfigSource config, ILogger<UdpServer> logge
         }
 
         public SocketAddress Address { get; }
+
+        /// <summary>The socket speaks to all gateways: of one's way it knows nothing.</summary>
+        public int LongestBytes => 0;
 
         public void Send(ReadOnlySpan<byte> datagram)
         {

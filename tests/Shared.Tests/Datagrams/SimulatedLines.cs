@@ -10,7 +10,7 @@ internal sealed class SimulatedLines : IDisposable
 {
     private readonly Clock _clock = new();
     private readonly PriorityQueue<(UdpLanes To, byte[] Datagram, int Line), (long At, long Order)> _under = new();
-    private readonly byte[] _scratch = new byte[UdpLanes.MaxDatagramBytes];
+    private readonly byte[] _scratch = new byte[UdpLanes.LongestDatagramBytes];
     private readonly Random _random;
     private long _order;
 
@@ -127,7 +127,12 @@ internal sealed class SimulatedLines : IDisposable
             return;
         }
 
-        long at = _clock.Us + (line.DelayMs * 1000) + (line.JitterMs > 0 ? _random.Next(line.JitterMs * 1000) : 0);
+        if (datagram.Length > line.LongestThroughBytes || !line.TryTake(datagram.Length + 28, to == Vps, _clock.Us, out long leavesUs))
+        {
+            return;
+        }
+
+        long at = leavesUs + (line.DelayMs * 1000) + (line.JitterMs > 0 ? _random.Next(line.JitterMs * 1000) : 0);
         _under.Enqueue((to, datagram.ToArray(), number), (at, _order++));
     }
 
@@ -138,6 +143,36 @@ internal sealed class SimulatedLines : IDisposable
         internal int JitterMs { get; set; }
 
         internal double Loss { get; set; }
+
+        /// <summary>What the gateway's host says of it.</summary>
+        internal int LongestBytes { get; set; } = UdpLanes.LongestDatagramBytes;
+
+        /// <summary>What is longer is lost.</summary>
+        internal int LongestThroughBytes { get; set; } = UdpLanes.LongestDatagramBytes;
+
+        /// <summary>Each way, with a queue of 100 ms; null: no limit.</summary>
+        internal double? Mbps { get; init; }
+
+        private readonly double[] _freeUs = new double[2];
+
+        internal bool TryTake(int bytes, bool isThere, long nowUs, out long leavesUs)
+        {
+            leavesUs = nowUs;
+            if (Mbps is not { } rate)
+            {
+                return true;
+            }
+
+            ref double free = ref _freeUs[isThere ? 1 : 0];
+            if (free - nowUs > 100_000)
+            {
+                return false;
+            }
+
+            free = Math.Max(free, nowUs) + (bytes * 8 / rate);
+            leavesUs = (long)free;
+            return true;
+        }
 
         internal bool IsBlocked { get; set; }
 
@@ -157,6 +192,8 @@ internal sealed class SimulatedLines : IDisposable
     private sealed class Outlet(SimulatedLines lines, UdpLanes to, int line, SocketAddress? address) : IUdpPeerOutlet
     {
         public SocketAddress Address => address!;
+
+        public int LongestBytes => address is null ? lines.Lines[line].LongestBytes : 0;
 
         public void Send(ReadOnlySpan<byte> datagram) => lines.Carry(to, datagram, line);
     }

@@ -151,7 +151,7 @@ public sealed class UdpLanesTests
         lines.Run(1000, lines.Call(lines.Gateway, refused));
         lines.Run(100);
         int came = lines.AtVps.Packets.Count;
-        byte[] scratch = new byte[UdpLanes.MaxDatagramBytes];
+        byte[] scratch = new byte[UdpLanes.LongestDatagramBytes];
         var random = new Random(1);
         foreach (var (datagram, _) in lines.Wire.ToArray())
         {
@@ -230,10 +230,12 @@ public sealed class UdpLanesTests
     /// <summary>Hands a datagram to the other end at once; answers when asked for them.</summary>
     private sealed class Pipe(UdpLanes far) : IUdpPeerOutlet, IPacketSink
     {
-        private readonly byte[] _scratch = new byte[UdpLanes.MaxDatagramBytes];
+        private readonly byte[] _scratch = new byte[UdpLanes.LongestDatagramBytes];
         private readonly Answers _answers = new();
 
         internal int Delivered { get; private set; }
+
+        public int LongestBytes => 0;
 
         public System.Net.SocketAddress Address { get; } = new System.Net.IPEndPoint(1, 1).Serialize();
 
@@ -259,9 +261,11 @@ public sealed class UdpLanesTests
 
         private sealed class Answers : IUdpOutlet
         {
-            internal byte[] Last { get; } = new byte[UdpLanes.MaxDatagramBytes];
+            internal byte[] Last { get; } = new byte[UdpLanes.LongestDatagramBytes];
 
             internal int Length { get; set; }
+
+            public int LongestBytes => 0;
 
             public void Send(ReadOnlySpan<byte> datagram)
             {
