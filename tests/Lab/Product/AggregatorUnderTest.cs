@@ -1,8 +1,11 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Aggregator.Cli;
 using Aggregator.Lab.Topology;
 using Aggregator.Processes;
+using Aggregator.Protocol.V1;
+using Grpc.Core;
 
 namespace Aggregator.Lab.Product;
 
@@ -18,6 +21,8 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
 
     /// <summary>A start compiles (JIT) on a machine that may be busy with other tests.</summary>
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
     private readonly string _directory = Directory.CreateTempSubdirectory("aggregator-test-").FullName;
     private readonly ProductSettings _settings;
@@ -127,7 +132,7 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
         "connection over every active link",
         atMost ?? StartTime);
 
-    /// <summary>Asks for the status until it is as <paramref name="condition"/> wants it.</summary>
+    /// <summary>Asks for the status until it is as <paramref name="condition"/> wants it, and `status --json` says so.</summary>
     internal async Task WaitForStatusAsync(Func<JsonElement, bool> condition, string what, TimeSpan atMost)
     {
         string last = "";
@@ -137,15 +142,15 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
                 Gateway,
                 async () =>
                 {
-                    ToolResult status = await GatewayCommandAsync("status", "--json");
-                    last = status.Succeeded ? status.Output : status.Error;
-                    if (!status.Succeeded)
+                    last = await AskAsync();
+                    if (!Holds(last))
                     {
                         return false;
                     }
 
-                    using JsonDocument document = JsonDocument.Parse(status.Output);
-                    return condition(document.RootElement);
+                    ToolResult status = await GatewayCommandAsync("status", "--json");
+                    last = status.Succeeded ? status.Output : status.Error;
+                    return status.Succeeded && Holds(last);
                 },
                 what,
                 atMost);
@@ -153,6 +158,34 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
         catch (TimeoutException e)
         {
             throw new TimeoutException($"{e.Message}\n--- last status\n{last}", e);
+        }
+
+        bool Holds(string status)
+        {
+            if (!status.StartsWith('{'))
+            {
+                return false;
+            }
+
+            using JsonDocument document = JsonDocument.Parse(status);
+            return condition(document.RootElement);
+        }
+    }
+
+    /// <summary>The daemon's status as the command would print it, or why there is none. Asked in here: a command compiles itself for half a second of both processors each time.</summary>
+    private async Task<string> AskAsync()
+    {
+        try
+        {
+            using LocalClient? local = await LocalClient.TryConnectAsync(GatewayApi, CancellationToken.None);
+            return local is null
+                ? "the daemon does not answer"
+                : JsonOutput.Format(await new GatewayLocal.GatewayLocalClient(local.Channel).GetStatusAsync(new StatusRequest()).ResponseAsync);
+        }
+        catch (RpcException e)
+        {
+            // It is about to start or to end.
+            return e.Status.ToString();
         }
     }
 
@@ -192,7 +225,7 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
                 throw new TimeoutException($"{process.Title}: no {what} within {atMost.TotalSeconds:0} s\n{process.Transcript()}");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
+            await Task.Delay(LookAgain);
         }
     }
 
