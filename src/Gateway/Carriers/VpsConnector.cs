@@ -24,7 +24,7 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
 
     private const int KeepAliveProbes = 3;
 
-    private VpsNames _names = new(limits, time);
+    private VpsNames _names = new(limits, time, static host => Dns.GetHostAddressesAsync(host));
 
     /// <summary>Told of each connection that came about; null: the kernel's own path manager sees to them, or nobody.</summary>
     internal IConnectionPaths? Paths { get; init; }
@@ -35,6 +35,12 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
     /// <summary>The VPS's addresses, best first.</summary>
     /// <exception cref="IOException">None is known.</exception>
     internal ValueTask<IPAddress[]> ResolveAsync(VpsTarget target, CancellationToken cancellationToken) => _names.ResolveAsync(target, cancellationToken);
+
+    /// <summary>Whoever answered there has the paired key: the address is kept in use, whatever the resolver says from now on.</summary>
+    internal void Proven(VpsTarget target, IPAddress address) => _names.Proven(target, address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
+
+    /// <summary>A dial that was to prove it came to nothing.</summary>
+    internal void NotReached() => _names.NotReached();
 
     /// <param name="complete">Makes something of a connected socket, which it owns from then on; IOException and AuthenticationException are failed attempts.</param>
     /// <exception cref="DialException">No attempt succeeded.</exception>

@@ -5,15 +5,24 @@ namespace Aggregator.Gateway.Carriers;
 
 /// <summary>
 /// The addresses of a VPS's hosts: literals as they are, names resolved and kept for <see cref="CarrierLimits.NameLifetime"/>.
-/// When resolving fails, what was last known goes on being used: often the resolver is what is down.
+/// When resolving fails, what was last known goes on being used: often the resolver is what is down. And when it says something else than before
+/// (a portal's resolver gives its own address for every name; or the VPS has moved), the address at which the VPS last proved its key stays
+/// first: nobody but it can. Only when it cannot be reached do the two take turns, so that either is found.
 /// </summary>
-internal sealed class VpsNames(CarrierLimits limits, TimeProvider time)
+/// <param name="lookUp">The host's resolver; throws SocketException.</param>
+internal sealed class VpsNames(CarrierLimits limits, TimeProvider time, Func<string, Task<IPAddress[]>> lookUp)
 {
+    /// <summary>Long enough for links to be probed at an address and for a few tries there.</summary>
+    internal static readonly TimeSpan Turn = TimeSpan.FromSeconds(10);
+
     private readonly Lock _lock = new();
     private VpsTarget? _target;
     private IPAddress[] _known = [];
     private long _resolvedAt;
     private Task<IPAddress[]>? _resolving;
+    private IPAddress? _proven;
+    private bool _provenLast;
+    private long? _turnBegan;
 
     /// <summary>Best first, without doubles. Callers at the same moment share one look-up.</summary>
     /// <exception cref="IOException">No host of the VPS has an address that is known.</exception>
@@ -27,10 +36,11 @@ internal sealed class VpsNames(CarrierLimits limits, TimeProvider time)
                 _target = target;
                 _known = [];
                 _resolving = null;
+                (_proven, _provenLast) = (null, false);
             }
             if (_known.Length > 0 && time.GetElapsedTime(_resolvedAt) < limits.NameLifetime)
             {
-                return _known;
+                return WithProven(_known);
             }
             if (_resolving is not { IsCompleted: false })
             {
@@ -51,11 +61,41 @@ internal sealed class VpsNames(CarrierLimits limits, TimeProvider time)
             {
                 found = _known;
             }
+            found = Equals(_target, target) ? WithProven(found) : found;
         }
         return found.Length > 0 ? found : throw new IOException($"no address is known for {string.Join(", ", target.Hosts)}");
     }
 
-    private static async Task<IPAddress[]> ResolveAllAsync(VpsTarget target)
+    /// <summary>Whoever answered at this address has the paired key.</summary>
+    internal void Proven(VpsTarget target, IPAddress address)
+    {
+        lock (_lock)
+        {
+            if (Equals(_target, target))
+            {
+                (_proven, _provenLast, _turnBegan) = (address, false, null);
+            }
+        }
+    }
+
+    /// <summary>It was not reached at any of its addresses, or over no link.</summary>
+    internal void NotReached()
+    {
+        lock (_lock)
+        {
+            _turnBegan ??= time.GetTimestamp();
+            if (time.GetElapsedTime(_turnBegan.Value) >= Turn)
+            {
+                (_provenLast, _turnBegan) = (!_provenLast, time.GetTimestamp());
+            }
+        }
+    }
+
+    /// <summary>As the resolver has them, where the proven one is among them.</summary>
+    private IPAddress[] WithProven(IPAddress[] found) =>
+        _proven is not { } proven || found.Contains(proven) ? found : _provenLast ? [.. found, proven] : [proven, .. found];
+
+    private async Task<IPAddress[]> ResolveAllAsync(VpsTarget target)
     {
         var all = new List<IPAddress>();
         foreach (string host in target.Hosts)
@@ -67,7 +107,7 @@ internal sealed class VpsNames(CarrierLimits limits, TimeProvider time)
             }
             try
             {
-                all.AddRange(await Dns.GetHostAddressesAsync(host));
+                all.AddRange(await lookUp(host));
             }
             catch (SocketException)
             {

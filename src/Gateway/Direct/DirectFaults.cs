@@ -32,6 +32,12 @@ internal sealed class DirectFaults(TimeProvider time)
             if (link != first)
             {
                 var had = _faults.GetValueOrDefault(first) ?? new Fault(0, 0, TimeSpan.Zero);
+                if (time.GetElapsedTime(had.Since) < had.Pause)
+                {
+                    // Ten that were under way together are one fault, or a page's connections would leave the WAN out for the longest time.
+                    return;
+                }
+
                 int count = had.Count + 1;
                 var pause = count < FaultsToDistrust ? TimeSpan.Zero
                     : had.Pause == TimeSpan.Zero ? FirstPause

@@ -12,6 +12,9 @@ internal sealed class NodeAddresses : IAsyncDisposable
     /// <summary>A VPS that moved is found within this time; with literals nothing is asked.</summary>
     private static readonly TimeSpan Refresh = TimeSpan.FromMinutes(1);
 
+    /// <summary>While the VPS is not reached the order of its addresses may change at any time.</summary>
+    private static readonly TimeSpan RefreshUnreached = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan RetryAfterFailure = TimeSpan.FromSeconds(2);
 
     private readonly NodeConnection _node;
@@ -68,7 +71,9 @@ internal sealed class NodeAddresses : IAsyncDisposable
                 await _changed.WaitAsync(pause, _stop.Token);
                 PairedNode? node = _node.Known;
                 _seen = node;
-                pause = await LookUpAsync(node) ? Refresh : RetryAfterFailure;
+                pause = !await LookUpAsync(node) ? RetryAfterFailure
+                    : node is not null && _node.Reachability != NodeReachability.Connected ? RefreshUnreached
+                    : Refresh;
                 _first.TrySetResult();
             }
         }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -57,16 +58,22 @@ internal sealed class NodeDialer(VpsConnector connector, IdentityKey identity, T
     {
         KeyPin? stranger = null;
         var options = PinnedTls.ClientOptions(identity, node.Pin, PinnedTls.Grpc, pin => stranger = pin);
+        var target = new VpsTarget(node.Hosts, node.Port, node.Pin);
         try
         {
             return await connector.ConnectAsync<Stream>(
-                new VpsTarget(node.Hosts, node.Port, node.Pin),
+                target,
                 async (socket, _, token) =>
                 {
                     var tls = new SslStream(new NetworkStream(socket, ownsSocket: true));
                     try
                     {
                         await tls.AuthenticateAsClientAsync(options, token);
+                        if (socket.RemoteEndPoint is IPEndPoint remote)
+                        {
+                            connector.Proven(target, remote.Address);
+                        }
+
                         return tls;
                     }
                     catch (AuthenticationException) when (stranger is { } pin)
@@ -84,6 +91,7 @@ internal sealed class NodeDialer(VpsConnector connector, IdentityKey identity, T
         }
         catch (DialException e)
         {
+            connector.NotReached();
             throw new IOException(e.Message, e);
         }
     }
