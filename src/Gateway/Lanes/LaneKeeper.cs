@@ -203,9 +203,11 @@ internal sealed class LaneKeeper : IAsyncDisposable
     /// <summary>Its own path does not answer: a fresh connection is through at once when the link is back. Null: all is well.</summary>
     private string? NeedsCompany(LiveLane live)
     {
-        live.Look.TryRead(out _);
+        live.Look.TryRead(out LaneReading reading);
+        live.ElsewhereSince = live.Look.IsElsewhere ? live.ElsewhereSince ?? _time.GetTimestamp() : null;
         return live.Look.HasLostOwnPath ? "its subflow over this link is closed"
-            : live.Look.IsElsewhere ? "the kernel sends its bytes over other links"
+            // On a long line the kernel also helps itself so while TCP repairs a loss. A new connection would have to find the line's rate again.
+            : live.ElsewhereSince is { } since && _time.GetElapsedTime(since) >= _limits.SilenceToReplace + (2 * reading.Rtt) ? "the kernel sends its bytes over other links"
             : live.Lane.StalledFor is { } silent && silent >= _limits.SilenceToReplace ? FormattableString.Invariant($"nothing was heard of it for {silent.TotalMilliseconds:0} ms")
             : null;
     }

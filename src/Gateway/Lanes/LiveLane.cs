@@ -28,6 +28,9 @@ internal sealed class LiveLane(TrunkLane lane, SocketLaneMeter look, Socket sock
 
     internal bool HasEnded => Lane.Ended.IsCompleted;
 
+    /// <summary>When the kernel was first seen to send the lane's bytes over other links, and nothing of its own was acknowledged since; null: it does not.</summary>
+    internal long? ElsewhereSince { get; set; }
+
     /// <summary>As it was last told to the session.</summary>
     internal LaneRole Role { get; set; } = lane.Transport.Role;
 }
