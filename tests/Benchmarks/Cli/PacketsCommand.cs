@@ -16,7 +16,7 @@ internal static class PacketsCommand
     /// <summary>The tunnels beside each other.</summary>
     private const string Unshaped = "unshaped";
 
-    private static readonly TrunkRow[] Rows = [LoadedRows.Sum, LoadedRows.Call, DuplicateRow.Row, ChangeRow.Row];
+    private static readonly TrunkRow[] Rows = [LoadedRows.Sum, LoadedRows.Call, DuplicateRow.Row, ChangeRow.Row, DtlsRow.Row, CaptureRow.Row];
 
     internal static Command Create()
     {
