@@ -63,7 +63,7 @@ internal sealed class TrunkCarrier : ICarrier
             TrunkStream? stream = session is null ? null : await session.OpenAsync(target, firstBytes, origin.Class, cancellationToken);
             return stream is null
                 ? NotCarried(session is { Ended.IsCompleted: false } ? OpenResult.Busy : OpenResult.NoCarrier)
-                : new CarriedFlow(stream, AwaitAnswerAsync(stream));
+                : new CarriedFlow(stream, AwaitAnswerAsync(session!, stream));
         }
         catch (FlowProtocolException)
         {
@@ -137,17 +137,25 @@ internal sealed class TrunkCarrier : ICarrier
         }
     }
 
-    private async Task<OpenReply> AwaitAnswerAsync(TrunkStream stream)
+    /// <summary>The VPS's answer. Lanes that were idle are only known to be dead once something was sent: then, and without a VPS, none is waited for.</summary>
+    private async Task<OpenReply> AwaitAnswerAsync(TrunkSession session, TrunkStream stream)
     {
-        try
+        long since = _time.GetTimestamp();
+        while (true)
         {
-            FlowReply reply = await stream.Opened.WaitAsync(_limits.AnswerTimeout, _time);
-            return new OpenReply(reply.Result, reply.Bound);
-        }
-        catch (TimeoutException)
-        {
-            stream.Abort();
-            return new OpenReply(OpenResult.TimedOut, null);
+            await ((Task)stream.Opened).WaitAsync(_limits.LookAgain, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            if (stream.Opened.IsCompleted)
+            {
+                FlowReply reply = await stream.Opened;
+                return new OpenReply(reply.Result, reply.Bound);
+            }
+
+            bool isGone = !session.IsCarrying && _node.Reachability == NodeReachability.Unreachable;
+            if (isGone || _time.GetElapsedTime(since) >= _limits.AnswerTimeout)
+            {
+                stream.Abort();
+                return new OpenReply(isGone ? OpenResult.NoCarrier : OpenResult.TimedOut, null);
+            }
         }
     }
 }

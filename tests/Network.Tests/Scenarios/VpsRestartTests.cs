@@ -94,9 +94,12 @@ public sealed class VpsRestartTests(ITestOutputHelper output)
             wan.BlackHole = true;
         }
 
+        // Opened on lanes that nobody knows to be dead yet.
+        Task<ToolResult> early = scene.Curl.RunAsync(WayIn.SocksV4, $"{Curl.Url(WayIn.SocksV4)}/bytes/1/1000");
         await scene.Product.WaitForStatusAsync(s => State(s) != "connected", "noticing the silence", Generous);
         output.WriteLine($"the silence was noticed after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
         await scene.Product.WaitForStatusAsync(s => State(s) == "unreachable", "giving up", Generous);
+        (await early.WaitAsync(TimeSpan.FromSeconds(5))).ExitCode.ShouldNotBe(0);
         await FailsFastAsync(scene, 2);
 
         int connections = Connections(scene);
