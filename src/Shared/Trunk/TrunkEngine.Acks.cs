@@ -128,6 +128,12 @@ internal sealed partial class TrunkEngine
         {
             Unstall(lane);
         }
+
+        if (lane.IsRetiring && IsDrained(lane))
+        {
+            // Its writer sleeps, and has one thing left to do: to end.
+            _events.LaneHasWork(lane);
+        }
     }
 
     private void Delivered(EngineStream stream, long start, long end)
