@@ -17,15 +17,10 @@ internal sealed partial class HostApplier
 
     private async ValueTask EndSubflowsAsync(IPAddress local, List<string> done, CancellationToken cancellationToken)
     {
-        _subflows ??= SubflowSockets.TryOpen();
-        if (_subflows is null)
-        {
-            return;
-        }
-
         int ended = 0;
         try
         {
+            _subflows ??= SubflowSockets.Open();
             foreach (SubflowSocket subflow in await _subflows.FromAsync(local, cancellationToken))
             {
                 var result = await _subflows.EndAsync(subflow, cancellationToken);
@@ -38,7 +33,7 @@ internal sealed partial class HostApplier
                 ended += result.IsSuccess ? 1 : 0;
             }
         }
-        catch (NetlinkException e)
+        catch (Exception e) when (e is LibcException or NetlinkException)
         {
             _logger.SubflowsStay(e.Message);
         }

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Aggregator.Gateway.Configuration;
@@ -11,19 +10,13 @@ namespace Aggregator.Gateway.Links;
 /// echoes are missed, also connections to the VPS's TCP port (a refusal is an answer too). Where only the port answers, echoes are given up.
 /// One loop; answers, errors and what the traffic shows come to it through a queue. Probes do not wait for each other's answers.
 /// </summary>
-internal sealed class PathProbe
+internal sealed partial class PathProbe
 {
     /// <summary>An unanswered echo is given this start before TCP is tried beside it.</summary>
     private static readonly TimeSpan EchoHeadStart = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A connection a second would be much for the peer's log.</summary>
     private const double IdleConnectsFactor = 1.5;
-
-    private static readonly TimeSpan LeastConnectTime = TimeSpan.FromMilliseconds(400);
-
-    private static readonly TimeSpan OthersPause = TimeSpan.FromSeconds(1);
-
-    private static readonly TimeSpan OthersPatience = TimeSpan.FromSeconds(2);
 
     private const string NoAnswer = "no answer from the VPS";
 
@@ -278,118 +271,6 @@ internal sealed class PathProbe
     }
 
     private void Miss(long departure) => _tracker.Missed(trafficArrives: _lastProgress > departure, _problem);
-
-    private async Task ReceiveAsync(EchoSocket echo, CancellationToken cancellationToken)
-    {
-        try
-        {
-            while (true)
-            {
-                _happenings.Writer.TryWrite(new Happening.Echoed(await echo.ReceiveAsync(cancellationToken)));
-            }
-        }
-        catch (SocketException e)
-        {
-            _happenings.Writer.TryWrite(new Happening.EchoFailed(echo, Reason.Of(e)));
-        }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
-        {
-            // Closed.
-        }
-    }
-
-    private async Task CloseEchoAsync()
-    {
-        if (_receivingEnd is not null)
-        {
-            await _receivingEnd.CancelAsync();
-            await EndedAsync(_receiving);
-            _receivingEnd.Dispose();
-            _receivingEnd = null;
-        }
-
-        _echo?.Dispose();
-        _echo = null;
-    }
-
-    private async Task ConnectAsync(int number, TimeSpan after, CancellationToken cancellationToken)
-    {
-        // Long enough for one answer, short enough that a SYN lost in an outage is not what the return waits for.
-        TimeSpan twice = 2 * _tracker.AnswerTime;
-        using var limit = new CancellationTokenSource(after + (twice > LeastConnectTime ? twice : LeastConnectTime), _time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            // Also so that a failure at once does not come back into the caller.
-            await Task.Delay(after, _time, both.Token).ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            if (_answered >= number)
-            {
-                return;
-            }
-
-            using var socket = new Socket(_path.Target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            WanSocket.Bind(socket, _path.Interface, _path.Source);
-            // Gone without a trace: no TIME_WAIT for a probe.
-            socket.LingerState = new LingerOption(enable: true, seconds: 0);
-            long departure = _time.GetTimestamp();
-            try
-            {
-                await socket.ConnectAsync(_path.Target, both.Token);
-            }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
-            {
-                // Its host answered.
-            }
-
-            _happenings.Writer.TryWrite(new Happening.Connected(number, Since(departure)));
-        }
-        catch (SocketException e)
-        {
-            _happenings.Writer.TryWrite(new Happening.ConnectFailed(Reason.Of(e)));
-        }
-        catch (OperationCanceledException)
-        {
-            // No answer in time, or the end.
-        }
-    }
-
-    /// <summary>While the VPS does not answer: does anybody?</summary>
-    private void BeginAskingOthers(CancellationToken cancellationToken)
-    {
-        if (!_tracker.IsDown)
-        {
-            _others = default;
-            return;
-        }
-
-        if (_asking.IsCompleted && _time.GetTimestamp() >= _nextOthers)
-        {
-            _nextOthers = _time.GetTimestamp() + (long)(OthersPause.TotalSeconds * _time.TimestampFrequency);
-            _asking = AskOthersAsync(cancellationToken);
-        }
-    }
-
-    private async Task AskOthersAsync(CancellationToken cancellationToken)
-    {
-        await Task.Yield();
-        foreach (var target in _config.Targets.Where(t => t.Address.AddressFamily == _path.Source.AddressFamily))
-        {
-            if (await TargetProbe.AskAsync(target, _path.Interface, _path.Source, OthersPatience, _time, cancellationToken) is null)
-            {
-                _happenings.Writer.TryWrite(new Happening.Others(target.ToString(), null));
-                return;
-            }
-        }
-
-        bool? nextHop = null;
-        if (_path.NextHop is { } hop)
-        {
-            var echo = new ProbeTarget(ProbeKind.Icmp, hop, 0, "");
-            nextHop = await TargetProbe.AskAsync(echo, _path.Interface, _path.Source, OthersPatience, _time, cancellationToken) is null;
-        }
-
-        _happenings.Writer.TryWrite(new Happening.Others(null, nextHop));
-    }
 
     /// <summary>Waits for a task that was cancelled; how it ended is of no interest, but it must not run on with what others use.</summary>
     private static async Task EndedAsync(Task task) =>

@@ -8,7 +8,7 @@ using Aggregator.Netlink;
 namespace Aggregator.Mptcp;
 
 /// <summary>
-/// The TCP sockets beneath MPTCP connections, of whatever process, in the network namespace whose thread called <see cref="TryOpen"/>: listed and
+/// The TCP sockets beneath MPTCP connections, of whatever process, in the network namespace whose thread called <see cref="Open"/>: listed and
 /// ended at once (as `ss -K` does). Ending needs CAP_NET_ADMIN and CONFIG_INET_DIAG_DESTROY (EOPNOTSUPP without it).
 /// </summary>
 internal sealed class SubflowSockets : IDisposable
@@ -24,18 +24,8 @@ internal sealed class SubflowSockets : IDisposable
 
     private SubflowSockets(NetlinkSocket socket) => _socket = socket;
 
-    /// <summary>Null: this kernel has no sock_diag.</summary>
-    internal static SubflowSockets? TryOpen()
-    {
-        try
-        {
-            return new SubflowSockets(NetlinkSocket.Open(Libc.NETLINK_SOCK_DIAG));
-        }
-        catch (LibcException)
-        {
-            return null;
-        }
-    }
+    /// <exception cref="LibcException">EPROTONOSUPPORT: this kernel has no sock_diag.</exception>
+    internal static SubflowSockets Open() => new(NetlinkSocket.Open(Libc.NETLINK_SOCK_DIAG));
 
     /// <summary>
     /// Subflows that start at an address. Without CAP_NET_ADMIN the kernel does not say which sockets are subflows: none are found then.

@@ -17,7 +17,7 @@ public sealed class SubflowSocketsTests
         await using MptcpRig rig = await MptcpRig.CreateAsync();
         using MptcpPathManager manager = (await rig.Client.Run(() => MptcpPathManager.OpenAsync()))!;
         using MptcpEventMonitor monitor = (await rig.Client.Run(() => MptcpEventMonitor.OpenAsync()))!;
-        using SubflowSockets subflows = rig.Client.Run(SubflowSockets.TryOpen)!;
+        using SubflowSockets subflows = rig.Client.Run(SubflowSockets.Open);
         (await manager.AddEndpointAsync(new MptcpEndpoint { Address = Second, Flags = MptcpEndpointFlags.Subflow })).Result.ToString().ShouldBe("ok");
         using Socket listener = rig.Listen();
         (Socket client, Socket server) = await rig.ConnectAsync(listener);
