@@ -36,8 +36,8 @@ internal sealed class WanOutlet : IUdpOutlet, IDisposable
         try
         {
             WanSocket.Bind(socket, wan.Interface, source!);
-            SocketOptions.SetReceiveBuffer(socket, UdpLanes.ReceiveBufferBytes);
-            SocketOptions.SetSendBuffer(socket, UdpLanes.SendBufferBytes);
+            SocketBuffers.SetReceive(socket.SafeHandle, UdpLanes.ReceiveBufferBytes);
+            SocketBuffers.SetSend(socket.SafeHandle, UdpLanes.SendBufferBytes);
             socket.Connect(vps);
             // What finds no room is lost: a packet that waits is worth less than the next.
             socket.Blocking = false;

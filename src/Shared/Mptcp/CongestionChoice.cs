@@ -80,7 +80,7 @@ internal static class CongestionChoice
 
         try
         {
-            SocketOptions.SetSendBuffer(socket, bytes);
+            SocketBuffers.SetSend(socket.SafeHandle, bytes);
         }
         catch (Exception e) when (e is LibcException or ObjectDisposedException)
         {

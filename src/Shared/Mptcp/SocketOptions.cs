@@ -52,35 +52,6 @@ internal static class SocketOptions
     /// <summary>At most so many bytes wait unsent; the socket is not writable above it. On MPTCP it bounds the connection's own queue only (not before 6.1).</summary>
     internal static void SetNotSentLowWater(Socket socket, int bytes) => Set(socket, Libc.SOL_TCP, Libc.TCP_NOTSENT_LOWAT, bytes, "TCP_NOTSENT_LOWAT");
 
-    /// <summary>
-    /// What a socket may hold in its send queue; the kernel takes twice as much, for its own needs, and does not size it by itself any more. Beyond
-    /// net.core.wmem_max with CAP_NET_ADMIN only; without it as far as that goes.
-    /// </summary>
-    internal static void SetSendBuffer(Socket socket, int bytes)
-    {
-        try
-        {
-            Set(socket, Libc.SOL_SOCKET, Libc.SO_SNDBUFFORCE, bytes, "SO_SNDBUFFORCE");
-        }
-        catch (LibcException e) when (e.Errno == Libc.EPERM)
-        {
-            Set(socket, Libc.SOL_SOCKET, Libc.SO_SNDBUF, bytes, "SO_SNDBUF");
-        }
-    }
-
-    /// <summary>Likewise for what has come and was not read yet (net.core.rmem_max).</summary>
-    internal static void SetReceiveBuffer(Socket socket, int bytes)
-    {
-        try
-        {
-            Set(socket, Libc.SOL_SOCKET, Libc.SO_RCVBUFFORCE, bytes, "SO_RCVBUFFORCE");
-        }
-        catch (LibcException e) when (e.Errno == Libc.EPERM)
-        {
-            Set(socket, Libc.SOL_SOCKET, Libc.SO_RCVBUF, bytes, "SO_RCVBUF");
-        }
-    }
-
     /// <summary>TCP only.</summary>
     internal static void SetMaxPacingRate(Socket socket, uint bytesPerSecond) => Set(socket, Libc.SOL_SOCKET, Libc.SO_MAX_PACING_RATE, unchecked((int)bytesPerSecond), "SO_MAX_PACING_RATE");
 

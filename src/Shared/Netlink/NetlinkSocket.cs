@@ -65,16 +65,8 @@ internal sealed partial class NetlinkSocket : IDisposable
     /// <exception cref="LibcException">EPERM: the group asks for CAP_NET_ADMIN. ENOENT or EINVAL: there is no such group.</exception>
     internal void Join(uint group) => SetOption(_socket.SafeHandle, Libc.SOL_NETLINK, Libc.NETLINK_ADD_MEMBERSHIP, (int)group);
 
-    /// <summary>
-    /// Sets the receive buffer, beyond net.core.rmem_max if the process may (SO_RCVBUFFORCE needs CAP_NET_ADMIN). The kernel doubles the number.
-    /// </summary>
-    internal void SetReceiveBuffer(int bytes)
-    {
-        if (TrySetOption(_socket.SafeHandle, Libc.SOL_SOCKET, Libc.SO_RCVBUFFORCE, bytes) != 0)
-        {
-            SetOption(_socket.SafeHandle, Libc.SOL_SOCKET, Libc.SO_RCVBUF, bytes);
-        }
-    }
+    /// <summary>How much may wait unread (<see cref="SocketBuffers"/>): what does not fit is lost.</summary>
+    internal void SetReceiveBuffer(int bytes) => SocketBuffers.SetReceive(_socket.SafeHandle, bytes);
 
     /// <summary>
     /// The next datagram from the kernel. Datagrams of other senders are dropped.
@@ -137,12 +129,9 @@ internal sealed partial class NetlinkSocket : IDisposable
         }
     }
 
-    private static unsafe int TrySetOption(SafeSocketHandle handle, int level, int name, int value)
-        => Libc.setsockopt(handle, level, name, &value, sizeof(int)) < 0 ? Libc.Errno : 0;
-
-    private static void SetOption(SafeSocketHandle handle, int level, int name, int value)
+    private static unsafe void SetOption(SafeSocketHandle handle, int level, int name, int value)
     {
-        if (TrySetOption(handle, level, name, value) != 0)
+        if (Libc.setsockopt(handle, level, name, &value, sizeof(int)) < 0)
         {
             throw Libc.Error($"setsockopt({level}, {name})");
         }

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Aggregator.Datagrams;
-using Aggregator.Mptcp;
+using Aggregator.Interop;
 using Aggregator.Vps.Configuration;
 using Microsoft.Extensions.Logging;
 
@@ -42,8 +42,8 @@ internal sealed class UdpServer(VpsConfigSource config, ILogger<UdpServer> logge
                 }
 
                 // For all gateways together.
-                SocketOptions.SetReceiveBuffer(socket, 2 * UdpLanes.ReceiveBufferBytes);
-                SocketOptions.SetSendBuffer(socket, 2 * UdpLanes.SendBufferBytes);
+                SocketBuffers.SetReceive(socket.SafeHandle, 2 * UdpLanes.ReceiveBufferBytes);
+                SocketBuffers.SetSend(socket.SafeHandle, 2 * UdpLanes.SendBufferBytes);
                 socket.Bind(listen);
                 socket.Blocking = false;
             }

@@ -35,11 +35,27 @@ internal abstract class RivalTunnel : ITunnelContestant
 
     public abstract string[] Programs { get; }
 
-    protected abstract Task TunnelAsync(NetworkLab lab, CancellationToken cancellationToken);
+    /// <param name="folder">For keys and sockets; removed with the tunnel.</param>
+    protected abstract Task TunnelAsync(NetworkLab lab, string folder, CancellationToken cancellationToken);
 
     public async Task<IAsyncDisposable> StartAsync(NetworkLab lab, CancellationToken cancellationToken)
     {
-        await TunnelAsync(lab, cancellationToken);
+        var files = new Files(Directory.CreateTempSubdirectory("aggregator-rival-"));
+        try
+        {
+            await TunnelAsync(lab, files.Folder, cancellationToken);
+            await RouteAsync(lab, cancellationToken);
+            return files;
+        }
+        catch
+        {
+            await files.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task RouteAsync(NetworkLab lab, CancellationToken cancellationToken)
+    {
         await lab.Gateway.ShellAsync($"ip route replace {LabAddresses.Internet} dev rival0; sysctl -qw net.ipv4.ip_forward=1");
         await lab.Vps.ShellAsync(
             """
@@ -51,7 +67,7 @@ internal abstract class RivalTunnel : ITunnelContestant
         {
             if ((await lab.Client.RunAsync("ping", "-c", "1", "-W", "1", LabAddresses.Internet.ToString())).Succeeded)
             {
-                return new Nothing();
+                return;
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken);
@@ -60,9 +76,15 @@ internal abstract class RivalTunnel : ITunnelContestant
         throw new TimeoutException($"{Name} carries nothing");
     }
 
-    private sealed class Nothing : IAsyncDisposable
+    private sealed class Files(DirectoryInfo folder) : IAsyncDisposable
     {
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        internal string Folder => folder.FullName;
+
+        public ValueTask DisposeAsync()
+        {
+            folder.Delete(recursive: true);
+            return ValueTask.CompletedTask;
+        }
     }
 }
 
@@ -72,9 +94,8 @@ internal sealed class WireGuardGo : RivalTunnel
 
     public override string[] Programs => ["wireguard-go", "wg"];
 
-    protected override async Task TunnelAsync(NetworkLab lab, CancellationToken cancellationToken)
+    protected override async Task TunnelAsync(NetworkLab lab, string folder, CancellationToken cancellationToken)
     {
-        string folder = Directory.CreateTempSubdirectory("aggregator-wg-").FullName;
         await lab.Gateway.ShellAsync($"cd {folder}; umask 77; for n in gw vps; do wg genkey > $n; wg pubkey < $n > $n.pub; done");
         foreach (LabHost host in (LabHost[])[lab.Vps, lab.Gateway])
         {
@@ -116,9 +137,9 @@ internal sealed class OpenVpn : RivalTunnel
 
     public override string[] Programs => ["openvpn"];
 
-    protected override async Task TunnelAsync(NetworkLab lab, CancellationToken cancellationToken)
+    protected override async Task TunnelAsync(NetworkLab lab, string folder, CancellationToken cancellationToken)
     {
-        string key = Path.Combine(Directory.CreateTempSubdirectory("aggregator-ovpn-").FullName, "key");
+        string key = Path.Combine(folder, "key");
         await lab.Gateway.ShellAsync($"openvpn --genkey secret {key}");
         string[] common = ["--dev", "rival0", "--dev-type", "tun", "--secret", key, "--cipher", "AES-256-CBC", "--proto", "udp", "--port", "1194", "--sndbuf", "1000000", "--rcvbuf", "1000000", "--tun-mtu", "1500"];
         lab.Vps.Start("openvpn", [.. common, "--ifconfig", "10.201.0.2", "10.201.0.1"]);
