@@ -22,7 +22,7 @@ internal static class DoctorCommand
         var command = new ExampleCommand(
             "doctor",
             "Looks at everything that can be wrong, and says what is and what to do. Changes nothing and ends within 30 s. "
-            + "It sends a thousand small packets over each link and fills each active link for a second or two where there are no more than three; "
+            + "It sends a thousand small packets over each link and fills up to three active links that answer within 300 ms, each for a second or two; "
             + "`link NAME off` keeps it off a metered one. "
             + "Only the VPS is asked, over each link that is not switched off, and `probe.http` if it is configured. It also works while the daemon does not run: "
             + "that is then one of the findings, and what only the daemon knows is skipped. Exit status 0: the report was made, whatever it says.",

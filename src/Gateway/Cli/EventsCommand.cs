@@ -13,7 +13,7 @@ internal static class EventsCommand
 
     internal static Command Create()
     {
-        var limit = new Option<int>("--limit") { Description = "The latest so many", DefaultValueFactory = _ => DefaultLimit };
+        var limit = new Option<int>("--limit") { HelpName = "N", Description = "The latest so many", DefaultValueFactory = _ => DefaultLimit };
         limit.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && !(int.TryParse(result.Tokens[0].Value, out int number) && number is >= 0 and <= 1000))

@@ -20,18 +20,18 @@ internal static class LinkCommand
         role.AcceptOnlyFromAmong("active", "backup", "off");
         (Option<string?> Option, string Key)[] settings =
         [
-            (Setting("--weight", "Its part of new direct connections, in proportion to the others', 1 to 1000"), "weight"),
-            (Setting("--cost", "Of the active links only the cheapest carry, the others are backups; any whole number"), "cost"),
-            (Setting("--backup-when", "A backup carries when the active links are `gone`, or also when they are `full`"), "backup-when"),
-            (Setting("--quota", "Bytes in a period, such as 50GB; `none` takes it away"), "quota"),
-            (Setting("--quota-period", "monthly or daily"), "quota-period"),
-            (Setting("--billing-day", "On which a month begins, 1 to 31"), "billing-day"),
-            (Setting("--quota-count", "What the provider counts: both, down or up"), "quota-count"),
-            (Setting("--quota-then", "What it is used as when the quota is used up: off or backup"), "quota-then"),
-            (Setting("--cap-down", "The most that is received, such as 20Mbit; `none` takes it away"), "cap-down"),
-            (Setting("--cap-up", "The most that is sent, such as 5Mbit; `none` takes it away"), "cap-up"),
+            (Setting("--weight", "N", "Its part of new direct connections, in proportion to the others', 1 to 1000"), "weight"),
+            (Setting("--cost", "N", "Of the active links only the cheapest carry, the others are backups; any whole number"), "cost"),
+            (Setting("--backup-when", "gone|full", "A backup carries when the active links are `gone`, or also when they are `full`"), "backup-when"),
+            (Setting("--quota", "50GB", "Bytes in a period, such as 50GB; `none` takes it away"), "quota"),
+            (Setting("--quota-period", "monthly|daily", "monthly or daily"), "quota-period"),
+            (Setting("--billing-day", "DAY", "On which a month begins, 1 to 31"), "billing-day"),
+            (Setting("--quota-count", "both|down|up", "What the provider counts: both, down or up"), "quota-count"),
+            (Setting("--quota-then", "off|backup", "What it is used as when the quota is used up: off or backup"), "quota-then"),
+            (Setting("--cap-down", "20Mbit", "The most that is received, such as 20Mbit; `none` takes it away"), "cap-down"),
+            (Setting("--cap-up", "5Mbit", "The most that is sent, such as 5Mbit; `none` takes it away"), "cap-up"),
         ];
-        var used = Setting("--quota-used", "The provider's own count of the period under way, such as 12.3GB, or 0");
+        var used = Setting("--quota-used", "12.3GB", "The provider's own count of the period under way, such as 12.3GB, or 0");
         var reset = new Option<bool>("--reset") { Description = "First back to what the configuration says of everything but the role" };
         var config = Options.Config(GatewayConfigFile.DefaultPath);
         var command = new ExampleCommand(
@@ -90,5 +90,5 @@ internal static class LinkCommand
         return command;
     }
 
-    private static Option<string?> Setting(string name, string description) => new(name) { Description = description };
+    private static Option<string?> Setting(string name, string value, string description) => new(name) { HelpName = value, Description = description };
 }

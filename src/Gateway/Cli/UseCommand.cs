@@ -85,8 +85,14 @@ internal static class UseCommand
             }
             else if (!arguments[i].StartsWith('-'))
             {
-                bool there = i + 1 < arguments.Count && arguments[i + 1] == "--";
-                return i + 1 == arguments.Count || there ? arguments : [.. arguments.Take(i + 1), "--", .. arguments.Skip(i + 1)];
+                // No program's name begins with a dash: an option of ours right behind the link is ours.
+                int program = i + 1;
+                while (program < arguments.Count && OwnOptions.Contains(arguments[program]))
+                {
+                    program += 2;
+                }
+
+                return program >= arguments.Count || arguments[program] == "--" ? arguments : [.. arguments.Take(program), "--", .. arguments.Skip(program)];
             }
         }
 

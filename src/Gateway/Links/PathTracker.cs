@@ -26,6 +26,9 @@ internal sealed class PathTracker(ProbeConfig config)
     /// <summary>A degraded link is well again below this part of the mark, or it would go to and fro.</summary>
     private const double ClearPart = 0.5;
 
+    /// <summary>A round trip does not fall by half when the load is gone: a satellite's 600 ms would be called bad for ever after one second above the mark.</summary>
+    private const double ClearLatencyPart = 0.8;
+
     /// <summary>A line that loses half of everything misses three in a row all the time: an outage is what that line's own losses make unlikely to this degree.</summary>
     private const double ByChance = 0.0001;
 
@@ -210,10 +213,11 @@ internal sealed class PathTracker(ProbeConfig config)
     {
         var marks = config.Marks;
         double part = _impaired ? ClearPart : 1;
+        double latencyPart = _impaired ? ClearLatencyPart : 1;
         double loss = LossBefore(0);
         string? over =
             marks.LossRatio is { } l && loss >= l * part ? string.Create(CultureInfo.InvariantCulture, $"loses more than {l * 100:0.#} % of the probes")
-            : marks.Latency is { } t && _smoothedMs >= t.TotalMilliseconds * part ? string.Create(CultureInfo.InvariantCulture, $"answers take longer than {t.TotalMilliseconds:0} ms")
+            : marks.Latency is { } t && _smoothedMs >= t.TotalMilliseconds * latencyPart ? string.Create(CultureInfo.InvariantCulture, $"answers take longer than {t.TotalMilliseconds:0} ms")
             : marks.Jitter is { } j && _samples > 1 && _variationMs >= j.TotalMilliseconds * part ? string.Create(CultureInfo.InvariantCulture, $"answers vary by more than {j.TotalMilliseconds:0} ms")
             : null;
         _impaired = over is not null;

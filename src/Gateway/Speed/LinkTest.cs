@@ -16,6 +16,12 @@ internal sealed partial class LinkTest(
 {
     private const int RateStreams = 8;
 
+    /// <summary>Above it a sender that doubles each round trip needs more than a second from ten segments to some Mbit/s: all begin at once.</summary>
+    private const double LongWayS = 0.2;
+
+    /// <summary>Of two on one line, one at a time is held back by a loss of its own.</summary>
+    private const int FirstStreams = 2;
+
     /// <summary>Doubling from ten segments each: a full queue after a few round trips, at 10 Mbit/s and at 1 Gbit/s.</summary>
     private const int FillStreams = 8;
 
@@ -43,6 +49,8 @@ internal sealed partial class LinkTest(
 
     /// <summary>Of the idle line, as far as known.</summary>
     internal double IdleS => _idleS;
+
+    private int BeginWith => _idleS > LongWayS ? RateStreams : FirstStreams;
 
     /// <summary>What was found about MPTCP on it.</summary>
     internal void Take(PathVerdict verdict)
@@ -106,7 +114,8 @@ internal sealed partial class LinkTest(
                         InFlightBytes = g.HasInFlightBytes ? g.InFlightBytes : null,
                     });
                     return new SentSoFar(timeS + call.ClockAheadS, g.SegmentsSent, g.Retransmits, g.DeliveredBytes);
-                }),
+                },
+                FirstStreams: BeginWith),
             cancellationToken);
         _sendersDown = senders.Of(load.Streams);
         Result.SendersDown = _sendersDown?.ToMessage();
@@ -143,7 +152,8 @@ internal sealed partial class LinkTest(
                         InFlightBytes = open.Sum(t => (double)t.UnacknowledgedSegments * t.SegmentBytes),
                     });
                     return new SentSoFar(now, tcp.Sum(t => (double)t.DataSegmentsSent), tcp.Sum(t => (double)t.Retransmits), tcp.Sum(t => (double)t.BytesDelivered));
-                }),
+                },
+                FirstStreams: BeginWith),
             cancellationToken);
         _sendersUp = senders.Of(load.Streams);
         Result.SendersUp = _sendersUp?.ToMessage();

@@ -168,10 +168,10 @@ public sealed class PathTrackerTests
             h => h.Impaired.ShouldBeTrue(),
             h => h.Reason.ShouldBe("answers take longer than 1000 ms"));
 
-        // Below the mark it is still degraded, below half of it it is well.
+        // Below the mark it is still degraded, below four fifths of it it is well: 600 ms are what a satellite takes.
         Until(900);
         _tracker.Health.State.ShouldBe(LinkState.Degraded);
-        Until(200);
+        Until(600);
         _tracker.Health.State.ShouldBe(LinkState.Up);
 
         void Until(double ms)

@@ -18,6 +18,9 @@ internal sealed class SpeedCheck : ICheck
     /// <summary>More would not end in time: each takes four to five seconds.</summary>
     internal const int MostLinks = 3;
 
+    /// <summary>A rate grows by round trips: a second or two say nothing of a line that is slower to answer, and take the quicker ones' time.</summary>
+    internal const double LongestRoundTripMs = 300;
+
     /// <summary>What the other checks leave of a doctor's time.</summary>
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(12);
 
@@ -41,11 +44,17 @@ internal sealed class SpeedCheck : ICheck
     {
         string[] up = [.. context.Links.Links.Where(l => l is { Role: LinkRole.Active, State: not LinkState.Down }).Select(l => l.Name)];
         Finding[] known = [.. up.Where(l => IsFresh(context, l)).Select(l => Told(l, context.Speeds[l]))];
-        string[] links = [.. up.Where(l => !IsFresh(context, l)).OrderByDescending(l => AgeOf(context, l)).Take(MostLinks)];
-        string[] rest = [.. up.Where(l => !IsFresh(context, l)).Except(links)];
+        string[] far = [.. up.Where(l => !IsFresh(context, l) && IsFar(context, l))];
+        string[] links = [.. up.Where(l => !IsFresh(context, l)).Except(far).OrderByDescending(l => AgeOf(context, l)).Take(MostLinks)];
+        string[] rest = [.. up.Where(l => !IsFresh(context, l)).Except(far).Except(links)];
+        Finding[] late =
+        [
+            .. rest.Length == 0 ? [] : new[] { Finding.Skip($"{Texts.List(rest)}: a doctor has no time for more than {MostLinks} links", Test) },
+            .. far.Length == 0 ? [] : new[] { Finding.Skip($"{Texts.List(far)}: a doctor has no time for round trips of more than {LongestRoundTripMs:0} ms", Test) },
+        ];
         if (links.Length == 0)
         {
-            return Finding.Join(known, "no active link is up");
+            return Finding.Join([.. known, .. late], "no active link is up");
         }
 
         if (context.Speed is not { } speed)
@@ -57,7 +66,6 @@ internal sealed class SpeedCheck : ICheck
         {
             var result = await speed.RunAsync(
                 new SpeedOptions(links, Down: true, Up: true, DurationFor(links.Length), Bonded: false) { Keep = false }, static _ => { }, cancellationToken);
-            Finding[] late = rest.Length == 0 ? [] : [Finding.Skip($"{Texts.List(rest)}: a doctor has no time for more than {MostLinks} links", Test)];
             return Finding.Join([.. known, .. result.Links.Select(Decide), .. late], "no link was measured");
         }
         catch (SpeedException e)
@@ -65,6 +73,8 @@ internal sealed class SpeedCheck : ICheck
             return Finding.Join([.. known, Finding.Skip(e.Message, Test)], "no link was measured");
         }
     }
+
+    private static bool IsFar(DoctorContext context, string link) => context.Links.Links.Any(l => l.Name == link && l.RttMs > LongestRoundTripMs);
 
     /// <summary>Those of which the least is known come first.</summary>
     private static TimeSpan AgeOf(DoctorContext context, string link) => context.Speeds.TryGetValue(link, out LinkSpeed? speed) ? speed.Age : TimeSpan.MaxValue;
