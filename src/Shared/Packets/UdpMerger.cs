@@ -11,8 +11,8 @@ internal sealed class UdpMerger
     /// <summary>UDP_MAX_SEGMENTS of linux/udp.h before 6.9.</summary>
     private const int MaxSegments = 64;
 
-    /// <summary>What saves more than the copy costs.</summary>
-    private const int LeastPayloadBytes = 200;
+    /// <summary>Segments have a length.</summary>
+    private const int LeastPayloadBytes = 1;
 
     private const int V4IdAt = 4;
     private const int V4LengthAt = 2;

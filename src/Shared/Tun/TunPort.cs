@@ -10,12 +10,8 @@ namespace Aggregator.Tun;
 /// and gives it to the path; the path gets every packet at once and a flush for a batch. In: what the path delivers is looked at and written to the device.
 /// Allocates nothing in steady state.
 /// </summary>
-internal sealed unsafe class TunPort : IPacketSink, IDisposable
+internal sealed unsafe partial class TunPort : IPacketSink, IDisposable
 {
-    /// <summary>Packets and bytes in a batch: a flush wakes lanes, which costs more than a small packet.</summary>
-    private const int BatchPackets = 64;
-    private const int BatchBytes = 256 * 1024;
-
     /// <summary>Refusals are no flow that the table knows; whose slot they share loses nothing but its place among them.</summary>
     private const int RefusalSlot = 0;
 
@@ -162,116 +158,6 @@ internal sealed unsafe class TunPort : IPacketSink, IDisposable
         {
             // The port is closed while a lane still delivers.
             _inLost++;
-        }
-    }
-
-    private void Run()
-    {
-        try
-        {
-            while (!_isStopping && WaitForPackets())
-            {
-                int errno = ReadBatch();
-                if (errno != 0 && !_isStopping)
-                {
-                    _logger.TunFailed(_device.Name, errno);
-                    return;
-                }
-            }
-        }
-        catch (Exception e)
-        {
-            // The process must not end with it; TCP goes on.
-            _logger.TunFault(e, _device.Name);
-        }
-    }
-
-    private bool WaitForPackets()
-    {
-        Libc.pollfd* polls = stackalloc Libc.pollfd[2];
-        polls[0] = new Libc.pollfd { fd = (int)_device.Handle.DangerousGetHandle(), events = Libc.POLLIN };
-        polls[1] = new Libc.pollfd { fd = (int)_stop.DangerousGetHandle(), events = Libc.POLLIN };
-        while (Libc.ppoll(polls, 2, null, null) < 0)
-        {
-            if (Libc.Errno != Libc.EINTR)
-            {
-                throw Libc.Error("ppoll");
-            }
-        }
-
-        return polls[1].revents == 0;
-    }
-
-    /// <returns>0, or the errno that ends it.</returns>
-    private int ReadBatch()
-    {
-        var path = _path();
-        int errno = 0;
-        int bytes = 0;
-        for (int i = 0; i < BatchPackets && bytes < BatchBytes; i++)
-        {
-            byte[] buffer = PacketPool.Shared.Rent(PacketPool.LargeBytes);
-            int count = _device.Read(buffer);
-            if (count <= 0)
-            {
-                PacketPool.Shared.Return(buffer);
-
-                // EIO: the interface is down for the moment.
-                errno = count == 0 || -count == Libc.EIO ? 0 : -count;
-                break;
-            }
-
-            bytes += count;
-            Take(buffer, count, path);
-        }
-
-        if (path is not null)
-        {
-            lock (_sending)
-            {
-                path.Flush();
-            }
-        }
-
-        return errno;
-    }
-
-    private void Take(byte[] buffer, int count, IPacketPath? path)
-    {
-        const int Start = VirtioNetHeader.Bytes;
-        var bytes = buffer.AsSpan(Math.Min(Start, count), Math.Max(0, count - Start));
-        if (!PacketInfo.TryRead(bytes, out var info) || !VirtioNetHeader.TryRead(buffer.AsSpan(0, Start), bytes, info, out var meta)
-            || !_filter.AllowsOut(bytes, info))
-        {
-            _outRefused++;
-            PacketPool.Shared.Return(buffer);
-            return;
-        }
-
-        if (path is not { IsOpen: true })
-        {
-            _outLost++;
-            PacketPool.Shared.Return(buffer);
-            return;
-        }
-
-        _outPackets++;
-        _outBytes += bytes.Length;
-        _outSupers += meta.Gso == GsoKind.None ? 0 : 1;
-        var flow = _flows.Classify(bytes, info, (long)_time.GetElapsedTime(_started).TotalMicroseconds);
-        int at = Start;
-        if (bytes.Length <= PacketPool.SmallBytes)
-        {
-            // A queue of small packets should not hold large buffers.
-            byte[] small = PacketPool.Shared.Rent(bytes.Length);
-            bytes.CopyTo(small);
-            PacketPool.Shared.Return(buffer);
-            (buffer, at) = (small, 0);
-        }
-
-        lock (_sending)
-        {
-            path.Send(new Packet(buffer, at, info, meta), flow);
         }
     }
 

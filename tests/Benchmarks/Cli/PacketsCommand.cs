@@ -16,6 +16,8 @@ internal static class PacketsCommand
     /// <summary>The tunnels beside each other.</summary>
     private const string Unshaped = "unshaped";
 
+    private const string Small = "small";
+
     private static readonly TrunkRow[] Rows = [LoadedRows.Sum, LoadedRows.Call, DuplicateRow.Row, ChangeRow.Row, DtlsRow.Row, CaptureRow.Row];
 
     internal static Command Create()
@@ -23,25 +25,26 @@ internal static class PacketsCommand
         var rows = new Option<string[]>("--rows")
         {
             DefaultValueFactory = _ => [Unshaped],
-            Description = $"{Unshaped}: the tunnels beside each other; " + string.Join("; ", Rows.Select(r => $"{r.Key}: {r.Description}")),
+            Description = $"{Unshaped}: the tunnels beside each other; {Small}: the same, 64 B UDP alone; " + string.Join("; ", Rows.Select(r => $"{r.Key}: {r.Description}")),
             AllowMultipleArgumentsPerToken = true,
         };
-        rows.AcceptOnlyFromAmong([Unshaped, .. Rows.Select(r => r.Key)]);
+        rows.AcceptOnlyFromAmong([Unshaped, Small, .. Rows.Select(r => r.Key)]);
         var factor = new Option<double>("--factor") { DefaultValueFactory = _ => 1, Description = "lengths of the other rows; 0.5 is a short look" };
         var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 5, Description = "of each measurement" };
+        var who = new Option<string?>("--who") { Description = "only tunnels with this in their names" };
         var json = new Option<bool>("--json") { Description = "the figures as JSON on standard output" };
-        var command = new Command("packets", "IP packets of a LAN, without shaping: TCP up and down, small UDP; ratios against wireguard-go and openvpn. Other rows: over shaped lines.") { rows, factor, seconds, json };
+        var command = new Command("packets", "IP packets of a LAN, without shaping: TCP up and down, small UDP; ratios against wireguard-go and openvpn. Other rows: over shaped lines.") { rows, factor, seconds, who, json };
         var product = new ProductOptions(command, "trunk");
         command.SetAction(async (parsed, cancellationToken) =>
         {
             string[] chosen = parsed.GetValue(rows)!;
             bool held = await RunRowsAsync([.. Rows.Where(r => chosen.Contains(r.Key))], product.Of(parsed), parsed.GetValue(factor), cancellationToken);
-            if (!chosen.Contains(Unshaped))
+            if (!chosen.Contains(Unshaped) && !chosen.Contains(Small))
             {
                 return held ? 0 : 1;
             }
 
-            var figures = await PacketsScenario.RunAsync(product.Of(parsed), parsed.GetValue(seconds), Console.Error.WriteLine, cancellationToken);
+            var figures = await PacketsScenario.RunAsync(product.Of(parsed), parsed.GetValue(seconds), chosen.Contains(Unshaped), parsed.GetValue(who), Console.Error.WriteLine, cancellationToken);
             if (parsed.GetValue(json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(figures, Generator.Json));

@@ -16,15 +16,16 @@ internal static class PacketsScenario
     private const double MorePerSecondThanAnyoneTakes = 400_000;
 
     internal static async Task<IReadOnlyList<TunnelFigures>> RunAsync(
-        ProductSettings settings, int seconds, Action<string> progress, CancellationToken cancellationToken)
+        ProductSettings settings, int seconds, bool withTcp, string? only, Action<string> progress, CancellationToken cancellationToken)
     {
-        ITunnelContestant[] contestants =
+        ITunnelContestant[] all =
         [
             new OursAsPackets("Aggregator, whole-IP tunnel", settings with { TransparentText = "tunnel" }),
             new OursAsPackets("Aggregator, stream relay (UDP as packets)", settings with { TransparentText = "true" }),
             new WireGuardGo(),
             new OpenVpn(),
         ];
+        ITunnelContestant[] contestants = [.. all.Where(c => only is null || c.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
         Cli.Programs.Require([.. contestants.SelectMany(c => c.Programs), "iperf3", "ping"]);
         var figures = new List<TunnelFigures>();
         foreach (ITunnelContestant contestant in contestants)
@@ -35,8 +36,8 @@ internal static class PacketsScenario
                 await using IAsyncDisposable running = await contestant.StartAsync(lab, cancellationToken);
                 lab.Internet.Start("iperf3", "-s");
                 await lab.Internet.WaitForListenerAsync(5201);
-                double up = await TcpAsync(lab, seconds, reverse: false, cancellationToken);
-                double down = await TcpAsync(lab, seconds, reverse: true, cancellationToken);
+                double? up = withTcp ? await TcpAsync(lab, seconds, reverse: false, cancellationToken) : null;
+                double? down = withTcp ? await TcpAsync(lab, seconds, reverse: true, cancellationToken) : null;
                 progress($"{contestant.Name}: TCP {up:0} up, {down:0} down");
                 double packets = await SmallAsync(lab, seconds);
                 figures.Add(new TunnelFigures(contestant.Name, up, down, packets, null));
