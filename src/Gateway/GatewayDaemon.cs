@@ -177,7 +177,7 @@ internal static class GatewayDaemon
                 : StartNames(config, config.Dns, carried, host, () => leaving.State.IsDirect, time, loggers.CreateLogger("Aggregator.Gateway.Resolver"));
             await using var ingress = await IngressSet.StartAsync(
                 config.Ingress with { WholeIp = config.Ingress.WholeIp && packets is not null },
-                context with { Datagrams = new TunnelDatagrams(packets, () => leaving.State.IsDirect, lookup.FindAsync) },
+                context with { Datagrams = new TunnelDatagrams(packets, () => leaving.State.IsDirect, lookup.FindAsync, time) },
                 warnings,
                 cancellationToken);
             await using var mptcp = new MptcpWatch(
@@ -321,7 +321,7 @@ internal static class GatewayDaemon
             return null;
         }
 
-        return new PacketIngress(device, index, sessions, host, PacketPolicy.Default, wans, config.RealTime, time, logger);
+        return new PacketIngress(device, index, sessions, host, PacketPolicy.Default, wans, config.RealTime, TakesLanPackets(config), time, logger);
     }
 
     private static async Task StartHostAsync(HostController host, CancellationToken cancellationToken)

@@ -6,7 +6,8 @@ namespace Aggregator.Gateway.Ingress;
 /// <summary>How clients' single datagrams leave. The seam to the packet path, which a test without a VPS has not.</summary>
 internal interface IDatagramWay
 {
-    DatagramWayState State { get; }
+    /// <summary>Makes the way ready if nobody has needed it before, which takes the VPS's answer.</summary>
+    ValueTask<DatagramWayState> PrepareAsync(CancellationToken cancellationToken);
 
     /// <summary>A UDP socket whose datagrams go through the VPS, bound. Throws <see cref="SocketException"/> where there is no such way at the moment.</summary>
     Socket Open(AddressFamily family);

@@ -71,7 +71,18 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
 
     private async Task AssociateAsync(SocketByteStream client, IPEndPoint remote, IPAddress local, FlowTarget announced)
     {
-        SocksReply reply = Context.Datagrams?.State switch
+        DatagramWayState state;
+        try
+        {
+            state = Context.Datagrams is { } datagrams ? await datagrams.PrepareAsync(Context.Flows.Ending) : DatagramWayState.Unavailable;
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway ends.
+            return;
+        }
+
+        SocksReply reply = state switch
         {
             DatagramWayState.Ready => Context.Associations.TryEnter(remote.Address) ? SocksReply.Succeeded : SocksReply.GeneralFailure,
             DatagramWayState.Away => SocksReply.NetworkUnreachable,

@@ -24,6 +24,8 @@ internal sealed class PacketIngress : IAsyncDisposable
     /// <summary>After a refusal that may pass (the VPS cannot yet), and to notice that networks changed.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(5);
 
+    private const string NotNeeded = "nobody needs it yet: the VPS is asked when the first SOCKS5 client wants UDP";
+
     /// <summary>packets.proto</summary>
     private const int MaxNetworks = 64;
 
@@ -41,14 +43,25 @@ internal sealed class PacketIngress : IAsyncDisposable
     private volatile bool _isRefused;
     private volatile string? _reason = "the VPS has not been asked yet";
 
+    /// <summary>Completes when somebody needs packets.</summary>
+    private readonly TaskCompletionSource _needed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when the VPS has answered for the first time.</summary>
+    private readonly TaskCompletionSource _answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly RealTimeLanes? _realTime;
     private readonly RealTimePath _path;
 
     /// <param name="realTime">Null: real-time packets ride the trunk like all others.</param>
+    /// <param name="isNeeded">False: the VPS is asked when somebody calls <see cref="PrepareAsync"/>. Until then it has neither interface nor translation for us, which its kernel's rules cost all that it carries.</param>
     internal PacketIngress(
         TunDevice device, int index, TrunkSessions sessions, HostController host, PacketPolicy policy, IWanList wans, RealTimePolicy? realTime,
-        TimeProvider time, ILogger logger)
+        bool isNeeded, TimeProvider time, ILogger logger)
     {
+        if (isNeeded)
+        {
+            _needed.SetResult();
+        }
+
         _index = index;
         _sessions = sessions;
         _host = host;
@@ -66,6 +79,18 @@ internal sealed class PacketIngress : IAsyncDisposable
     /// <summary>Whether packets go at this moment.</summary>
     internal PacketWay Way => _attached is null ? _isRefused ? PacketWay.Refused : PacketWay.Waiting : _session is { IsCarrying: true } ? PacketWay.On : PacketWay.Waiting;
 
+    /// <summary>Somebody needs packets: the VPS is asked, if it was not yet, and again with each control session. Completes when it has answered and this host leads packets there.</summary>
+    internal async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (_needed.TrySetResult())
+        {
+            _reason = "the VPS has not answered yet";
+        }
+
+        await _answered.Task.WaitAsync(cancellationToken);
+        await _host.TunnelIsSetAsync(cancellationToken);
+    }
+
     /// <summary>Where the packets of others than the LAN may go too (roaming clients): the way to the VPS at this moment.</summary>
     internal IPacketPath Path => _path;
 
@@ -74,6 +99,7 @@ internal sealed class PacketIngress : IAsyncDisposable
     {
         try
         {
+            await _needed.Task.WaitAsync(cancellationToken);
             Attached? told = null;
             bool lanesAreSettled = _realTime is null;
             while (true)
@@ -111,7 +137,7 @@ internal sealed class PacketIngress : IAsyncDisposable
         var counts = _port.Counts;
         var status = new PacketStatus
         {
-            State = _attached is null ? "off" : _path.IsOpen ? "on" : "waiting",
+            State = !_needed.Task.IsCompleted ? "idle" : _attached is null ? "off" : _path.IsOpen ? "on" : "waiting",
             Interface = _port.Name,
             UdpOffload = _port.HasUso,
             OutPackets = (ulong)counts.OutPackets,
@@ -132,7 +158,7 @@ internal sealed class PacketIngress : IAsyncDisposable
             status.Networks.AddRange(attached.Networks.Select(n => n.ToString()));
         }
 
-        if ((_attached is null ? _reason : status.State == "waiting" ? "no lane carries" : null) is { } reason)
+        if ((status.State == "idle" ? NotNeeded : _attached is null ? _reason : status.State == "waiting" ? "no lane carries" : null) is { } reason)
         {
             status.Reason = reason;
         }
@@ -196,6 +222,7 @@ internal sealed class PacketIngress : IAsyncDisposable
             _isRefused = false;
             _host.SetTunnel(new TunnelUse(_port.Name, _index, reply.Ipv4, reply.Ipv6));
             _logger.PacketsOn(_port.Name, reply.Ipv4, reply.Ipv6, reply.Nat);
+            _answered.TrySetResult();
             return attached;
         }
         catch (RpcException e) when (!cancellationToken.IsCancellationRequested)
@@ -210,6 +237,7 @@ internal sealed class PacketIngress : IAsyncDisposable
             _attached = null;
             _isRefused = true;
             _host.SetTunnel(null);
+            _answered.TrySetResult();
             if (_reason != reason)
             {
                 _reason = reason;

@@ -12,9 +12,31 @@ namespace Aggregator.Gateway.Packets;
 /// </summary>
 /// <param name="packets">Null: there is no tunnel.</param>
 /// <param name="isDirect">Nothing is carried at this moment, by the configuration.</param>
-internal sealed class TunnelDatagrams(PacketIngress? packets, Func<bool> isDirect, Func<string, CancellationToken, Task<IPAddress?>> find) : IDatagramWay
+internal sealed class TunnelDatagrams(PacketIngress? packets, Func<bool> isDirect, Func<string, CancellationToken, Task<IPAddress?>> find, TimeProvider time) : IDatagramWay
 {
-    public DatagramWayState State => packets switch
+    /// <summary>For the VPS's first answer: a client that is told no asks again, or gives up UDP.</summary>
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(8);
+
+    public async ValueTask<DatagramWayState> PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (packets is not null && !isDirect())
+        {
+            using var limit = new CancellationTokenSource(AnswerTime, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            try
+            {
+                await packets.PrepareAsync(either.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // The state tells.
+            }
+        }
+
+        return State;
+    }
+
+    private DatagramWayState State => packets switch
     {
         null => DatagramWayState.Unavailable,
         _ when isDirect() => DatagramWayState.Away,

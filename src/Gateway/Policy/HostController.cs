@@ -39,6 +39,9 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
     private volatile HostReport _report = new([], [], DesiredState.Nothing);
     private HostApplier? _applier;
     private Task _loop = Task.CompletedTask;
+    private readonly Lock _tunnelLock = new();
+    private TunnelUse? _tunnelInPlace;
+    private TaskCompletionSource _tunnelSet = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private double? _worstRttMs;
     private int _stopped;
 
@@ -156,6 +159,26 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         }
     }
 
+    /// <summary>Completes when the host leads packets as <see cref="SetTunnel"/> asked last.</summary>
+    internal async Task TunnelIsSetAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task next;
+            lock (_tunnelLock)
+            {
+                if (_tunnelInPlace == _inputs.Tunnel)
+                {
+                    return;
+                }
+
+                next = _tunnelSet.Task;
+            }
+
+            await next.WaitAsync(cancellationToken);
+        }
+    }
+
     /// <summary>What bounds each link, by name.</summary>
     internal void SetLimits(ImmutableDictionary<string, LinkLimits> limits)
     {
@@ -270,6 +293,14 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         }
 
         _report = new HostReport(warnings, [.. outcome.Settings], desired);
+        TaskCompletionSource set;
+        lock (_tunnelLock)
+        {
+            _tunnelInPlace = inputs.Tunnel;
+            (set, _tunnelSet) = (_tunnelSet, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        set.SetResult();
         return outcome.Warnings.Count == 0;
     }
 

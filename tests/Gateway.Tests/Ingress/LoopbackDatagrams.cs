@@ -8,7 +8,9 @@ namespace Aggregator.Gateway.Tests.Ingress;
 /// <summary>Datagrams over loopback, in place of a VPS.</summary>
 internal sealed class LoopbackDatagrams : IDatagramWay
 {
-    public DatagramWayState State { get; set; } = DatagramWayState.Ready;
+    internal DatagramWayState State { get; set; } = DatagramWayState.Ready;
+
+    public ValueTask<DatagramWayState> PrepareAsync(CancellationToken cancellationToken) => new(State);
 
     internal ConcurrentDictionary<string, IPAddress> Names { get; } = new(StringComparer.OrdinalIgnoreCase);
 

@@ -37,8 +37,19 @@ public sealed class SocksUdpTests(ITestOutputHelper output)
         await scene.Product.StartVpsAsync();
         await scene.Product.PairAsync();
         scene.Product.StartGateway();
-        await scene.Product.WaitForStatusAsync(
-            s => s.GetProperty("packets") is { ValueKind: System.Text.Json.JsonValueKind.Object } p && p.GetProperty("state").GetString() == "on", "packets", Generous);
+        if (transparent)
+        {
+            await WaitAsync(scene, "on");
+        }
+        else
+        {
+            // The VPS is asked when somebody needs it; until then its kernel has no rules for packets, and the first datagrams find the way ready.
+            await WaitAsync(scene, "idle");
+            await scene.Product.WaitForConnectedAsync();
+            await scene.Curl.DownloadAsync(WayIn.HttpV4, 1, 100_000);
+            (await scene.Lab.Vps.OutputAsync("nft", "list", "tables")).ShouldNotContain("aggregator_vps");
+        }
+
         using var v4 = new Echo(scene.Lab.Internet, LabAddresses.Internet);
         using var v6 = new Echo(scene.Lab.Internet, LabAddresses.InternetV6);
         string[] login = users.Length > 0 ? ["me", "true word"] : ["", ""];
@@ -57,7 +68,15 @@ public sealed class SocksUdpTests(ITestOutputHelper output)
         await AssertReplyAsync(scene, users.Length > 0, 0);
         scene.Product.Vps.Kill();
         await AssertReplyAsync(scene, users.Length > 0, 3);
+
+        // Asked for once, it is asked for with every session.
+        await scene.Product.StartVpsAsync();
+        await WaitAsync(scene, "on");
+        await AssertReplyAsync(scene, users.Length > 0, 0);
     }
+
+    private static Task WaitAsync(Scene scene, string state) => scene.Product.WaitForStatusAsync(
+        s => s.GetProperty("packets") is { ValueKind: System.Text.Json.JsonValueKind.Object } p && p.GetProperty("state").GetString() == state, $"packets {state}", Generous);
 
     private static Task<ToolResult> RunAsync(Scene scene, string[] login, params string[] targets) => scene.Lab.Client.RunAsync(
         "/usr/bin/python3",

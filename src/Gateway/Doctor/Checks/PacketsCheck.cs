@@ -14,20 +14,25 @@ internal sealed class PacketsCheck : ICheck
 
     public Task<Finding> RunAsync(DoctorContext context, CancellationToken cancellationToken) => Task.FromResult(
         context.Daemon is not { } daemon ? Finding.Skip("the daemon is not running")
-        : Decide(context.Config.Ingress.Transparent && !context.Config.Lan.IsEmpty, daemon.Status.Packets));
+        : Decide((context.Config.Ingress.Transparent && !context.Config.Lan.IsEmpty) || context.Config.Ingress.Socks is not null, daemon.Status.Packets));
 
-    /// <param name="wanted">The LAN's traffic is to be carried.</param>
+    /// <param name="wanted">The LAN's traffic is to be carried, or SOCKS5 clients' UDP.</param>
     /// <param name="packets">Null: there is no interface for them.</param>
     internal static Finding Decide(bool wanted, PacketStatus? packets)
     {
         if (!wanted)
         {
-            return Finding.Skip("`ingress.transparent` is off");
+            return Finding.Skip("`ingress.transparent` and `ingress.socks` are off");
         }
 
         if (packets is null)
         {
             return Finding.Warn("they are not carried: there is no interface for packets", "see the warning `packets-unavailable` in `aggregator-gateway status`");
+        }
+
+        if (packets.State == "idle")
+        {
+            return Finding.Ok($"not in use: {packets.Reason}");
         }
 
         if (packets.State != "on")
