@@ -92,7 +92,16 @@ internal static class GatewayDaemon
         await using BackupPaths? paths = lanes
             ? await BackupPaths.OpenAsync(HostFactsReader.Read(new SysctlFiles()).PathManagerByConnection, wans, time, laneLogger, cancellationToken)
             : null;
-        var connector = new VpsConnector(host.Selector, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers")) { Paths = paths };
+        ILogger carrierLogger = loggers.CreateLogger("Aggregator.Gateway.Carriers");
+        await using ConnectionPaths? joined = HostPolicy.IsByConnection(config, HostFactsReader.Read(new SysctlFiles())) && !lanes
+            ? await ConnectionPaths.OpenAsync(() => [.. host.Report.Desired.Paths.Select(p => new JoinPath(p.Address, p.Interface, p.Backup))], time, carrierLogger, cancellationToken)
+            : null;
+        if (joined is not null)
+        {
+            host.Decided += joined.Wake;
+        }
+
+        var connector = new VpsConnector(host.Selector, limits, time, carrierLogger) { Paths = joined ?? (IConnectionPaths?)paths };
         var nodeDialer = new NodeDialer(connector, identity, time);
         using var node = new NodeConnection(
             nodeDialer,
@@ -109,7 +118,7 @@ internal static class GatewayDaemon
                 wans, node, trunkBudget, TrunkLimits.Default, time, laneLogger)
             : new MptcpCarrier(
                 new LaneDialer(connector, target, identity, node, config.Encrypt, time),
-                host.Selector, node, limits, time, loggers.CreateLogger("Aggregator.Gateway.Carriers"));
+                host.Selector, node, limits, time, carrierLogger);
         ILogger rolesLogger = loggers.CreateLogger("Aggregator.Gateway.Roles");
         ILogger eventsLogger = loggers.CreateLogger("Aggregator.Gateway.Events");
         await using var events = new EventLog(config.State, time, eventsLogger);

@@ -15,13 +15,13 @@ internal sealed partial class HostApplier
 {
     private SubflowSockets? _subflows;
 
-    private async ValueTask EndSubflowsAsync(IPAddress local, List<string> done, CancellationToken cancellationToken)
+    private async ValueTask EndSubflowsAsync(IPAddress local, int device, List<string> done, CancellationToken cancellationToken)
     {
         int ended = 0;
         try
         {
             _subflows ??= SubflowSockets.Open();
-            foreach (SubflowSocket subflow in await _subflows.FromAsync(local, cancellationToken))
+            foreach (SubflowSocket subflow in await _subflows.FromAsync(local, device, cancellationToken))
             {
                 var result = await _subflows.EndAsync(subflow, cancellationToken);
                 if (result.Errno == Libc.EOPNOTSUPP)

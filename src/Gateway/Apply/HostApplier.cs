@@ -76,7 +76,7 @@ internal sealed partial class HostApplier : IDisposable
                 done.Add(operation.ToString()!);
                 if (operation is HostOperation.DeleteEndpoint(var gone, _))
                 {
-                    await EndSubflowsAsync(gone.Address, done, cancellationToken);
+                    await EndSubflowsAsync(gone.Address, gone.Interface, done, cancellationToken);
                 }
             }
             else

@@ -24,6 +24,9 @@ internal sealed record GatewayConfig
     /// <summary>As written: <see cref="TrunkCarrier"/> or <see cref="MptcpCarrier"/>.</summary>
     internal string Carrier { get; init; } = TrunkCarrier;
 
+    /// <summary>`paths: kernel`: the subflows of <see cref="MptcpCarrier"/> are the kernel's affair, by endpoints, also where it would leave them to us.</summary>
+    internal bool PathsByKernel { get; init; }
+
     /// <summary>`tls` (default) or `none`: data connections authenticated but not encrypted, where the VPS allows it too.</summary>
     internal bool Encrypt { get; init; } = true;
 

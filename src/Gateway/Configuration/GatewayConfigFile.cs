@@ -37,6 +37,7 @@ internal static class GatewayConfigFile
             Wans = reader.Maps("wans", WanExample, ReadWan),
             Ingress = ReadIngress(reader),
             Carrier = reader.Value("carrier", text => Values.OneOf(text, GatewayConfig.TrunkCarrier, GatewayConfig.MptcpCarrier)) ?? defaults.Carrier,
+            PathsByKernel = reader.Value("paths", text => Values.OneOf(text, "auto", "kernel")) == "kernel",
             Encrypt = reader.Value("cipher", text => Values.OneOf(text, "tls", "none")) is null or "tls",
             Dashboard = reader.Value("dashboard", Values.EndPoint),
             Probe = ProbeConfigReader.Read(reader),

@@ -216,6 +216,9 @@ internal sealed partial class PathProbe
                 case Happening.Traffic(TrafficSign.Silent):
                     _tracker.FellSilent();
                     break;
+                case Happening.Traffic(TrafficSign.Loses):
+                    _tracker.Loses();
+                    break;
                 case Happening.Traffic:
                     _lastProgress = _time.GetTimestamp();
                     _tracker.Moves();
@@ -229,18 +232,25 @@ internal sealed partial class PathProbe
     private void Answered(Predicate<Round> which, TimeSpan roundTrip)
     {
         // Those before it that are not overdue may still be answered; a lost one of them is missed in its time.
+        bool wasDown = _tracker.IsDown;
         int count = _rounds.Count;
         for (int i = 0; i < count; i++)
         {
             Round round = _rounds.Dequeue();
-            if (!which(round))
-            {
-                _rounds.Enqueue(round);
-            }
-            else
+            if (which(round))
             {
                 _answered = Math.Max(_answered, round.Number);
             }
+            else
+            {
+                _rounds.Enqueue(round);
+            }
+        }
+
+        // What left before the first answer after an outage was lost in it, and says nothing of the line that is back.
+        while (wasDown && _rounds.TryPeek(out Round before) && before.Number < _answered)
+        {
+            _rounds.Dequeue();
         }
 
         _problem = NoAnswer;

@@ -41,8 +41,23 @@ internal sealed class PathTracker(ProbeConfig config)
     /// </summary>
     private const int Doubts = 3;
 
+    /// <summary>A line that never lost a probe is taken to lose fewer than one of these.</summary>
+    private const double LeastLoss = 1.0 / History;
+
+    /// <summary>In a row, of a line that lost too much: one that still loses a tenth shows it in so many, all but once in thirty times.</summary>
+    private const int AnswersThatClear = 32;
+
     /// <summary>The pace while something is amiss, as part of the configured interval.</summary>
     private const int HurryPart = 4;
+
+    /// <summary>While losses are to be counted, as part of the hurried pace: a dozen probes in a second and a half.</summary>
+    private const int CountingPart = 2;
+
+    /// <summary>The same beside traffic that is lost: it costs nothing there.</summary>
+    private const int BusyCountingPart = 4;
+
+    /// <summary>After the latest sign of it: as many as are judged, and those that are still on their way.</summary>
+    private const int CountedAfterSign = 2 * Recent;
 
     private static readonly TimeSpan MostHurry = TimeSpan.FromMilliseconds(250);
 
@@ -80,6 +95,9 @@ internal sealed class PathTracker(ProbeConfig config)
     private LinkState _state = LinkState.Down;
     private bool _decided;
     private bool _impaired;
+    private bool _losing;
+    private bool _told;
+    private int _countedSinceTold;
     private bool _alarm;
     private string? _reason;
 
@@ -88,7 +106,10 @@ internal sealed class PathTracker(ProbeConfig config)
         _alarm ? Alarm
         : _state == LinkState.Down && _answers > 0 ? Confirm
         : _state != LinkState.Down && _misses > 0 ? Hurry / Doubts
-        : _state != LinkState.Up ? Hurry
+        : _state == LinkState.Down ? Hurry
+        : _told ? Hurry / BusyCountingPart
+        : _losing || RecentLosses > 0 ? Hurry / CountingPart
+        : _state == LinkState.Degraded ? Hurry
         : config.Interval;
 
     private TimeSpan Hurry => config.Interval / HurryPart < MostHurry ? config.Interval / HurryPart : MostHurry;
@@ -209,14 +230,18 @@ internal sealed class PathTracker(ProbeConfig config)
     /// <summary>Payload moves again.</summary>
     internal void Moves() => _alarm = false;
 
+    /// <summary>Traffic is lost on the way. A sign, not a proof: probes count how much.</summary>
+    internal void Loses() => (_told, _countedSinceTold) = (IsUp, 0);
+
     private void Judge()
     {
         var marks = config.Marks;
         double part = _impaired ? ClearPart : 1;
         double latencyPart = _impaired ? ClearLatencyPart : 1;
-        double loss = LossBefore(0);
+        // A dozen of which a third was lost need not wait for what the line did a minute ago, nor thirty in a row.
+        _losing = marks.LossRatio is { } l && !IsCleared && Math.Max(LossBefore(0), RecentLossBefore(0)) >= l * part;
         string? over =
-            marks.LossRatio is { } l && loss >= l * part ? string.Create(CultureInfo.InvariantCulture, $"loses more than {l * 100:0.#} % of the probes")
+            _losing ? string.Create(CultureInfo.InvariantCulture, $"loses more than {marks.LossRatio * 100:0.#} % of the probes")
             : marks.Latency is { } t && _smoothedMs >= t.TotalMilliseconds * latencyPart ? string.Create(CultureInfo.InvariantCulture, $"answers take longer than {t.TotalMilliseconds:0} ms")
             : marks.Jitter is { } j && _samples > 1 && _variationMs >= j.TotalMilliseconds * part ? string.Create(CultureInfo.InvariantCulture, $"answers vary by more than {j.TotalMilliseconds:0} ms")
             : null;
@@ -249,10 +274,20 @@ internal sealed class PathTracker(ProbeConfig config)
     private static TimeSpan Within(double ms, TimeSpan least) =>
         TimeSpan.FromMilliseconds(Math.Clamp(ms, least.TotalMilliseconds, MostTimeout.TotalMilliseconds));
 
+    private int RecentLosses => BitOperations.PopCount(_history & ((1UL << Recent) - 1));
+
+    private bool IsCleared => _known >= AnswersThatClear && (_history & ((1UL << AnswersThatClear) - 1)) == 0;
+
+    /// <summary>So many in a row are not what the line loses now and then: it was away for a moment.</summary>
+    private bool IsRunOutage =>
+        _misses >= config.Fails
+        && Math.Pow(Math.Max(LeastLoss, Math.Max(LossBefore(_misses), RecentLossBefore(_misses))), _misses) <= ByChance;
+
     // The latest 64 probes, a bit each. An outage's misses are no loss ratio of the line that came back.
     private void Remember(bool lost)
     {
-        if (!lost && _state == LinkState.Down)
+        _told &= ++_countedSinceTold <= CountedAfterSign;
+        if (!lost && (_state == LinkState.Down || IsRunOutage))
         {
             int run = Math.Min(_misses, _known);
             _history = run >= History ? 0 : _history >> run;

@@ -7,8 +7,7 @@ internal sealed class SeenConnection
 {
     private const int MostSubflows = 9;
 
-    private readonly (SubflowAddress Local, SubflowAddress Remote, ulong Received, ulong Acknowledged)[] _before =
-        new (SubflowAddress, SubflowAddress, ulong, ulong)[MostSubflows];
+    private readonly Before[] _before = new Before[MostSubflows];
 
     private int _count;
 
@@ -41,15 +40,40 @@ internal sealed class SeenConnection
         return (0, 0);
     }
 
+    /// <summary>
+    /// Segments with payload that moved either way since the look before this one, and of these the ones that were sent again or came out of order: behind
+    /// a loss, as one path keeps its order.
+    /// </summary>
+    internal (long Segments, long Amiss) Losses(in MptcpSubflow now, long look)
+    {
+        for (int i = 0; i < _count && LastLook == look - 1; i++)
+        {
+            if (_before[i].Local == now.Local && _before[i].Remote == now.Remote)
+            {
+                return (
+                    Rise(_before[i].Sent, now.Tcp.DataSegmentsSent) + Rise(_before[i].Came, now.Tcp.DataSegmentsReceived),
+                    Rise(_before[i].Again, now.Tcp.Retransmits) + Rise(_before[i].OutOfOrder, now.Tcp.SegmentsOutOfOrder));
+            }
+        }
+
+        return (0, 0);
+    }
+
     internal void Keep(ReadOnlySpan<MptcpSubflow> subflows, long look)
     {
         LastLook = look;
         _count = Math.Min(subflows.Length, _before.Length);
         for (int i = 0; i < _count; i++)
         {
-            _before[i] = (subflows[i].Local, subflows[i].Remote, subflows[i].Tcp.BytesReceived, subflows[i].Tcp.BytesAcknowledged);
+            ref readonly MptcpSubflow subflow = ref subflows[i];
+            _before[i] = new Before(
+                subflow.Local, subflow.Remote, subflow.Tcp.BytesReceived, subflow.Tcp.BytesAcknowledged,
+                subflow.Tcp.DataSegmentsSent, subflow.Tcp.DataSegmentsReceived, subflow.Tcp.Retransmits, subflow.Tcp.SegmentsOutOfOrder);
         }
     }
 
     private static long Rise(ulong before, ulong now) => now > before ? (long)(now - before) : 0;
+
+    private readonly record struct Before(
+        SubflowAddress Local, SubflowAddress Remote, ulong Received, ulong Acknowledged, uint Sent, uint Came, uint Again, uint OutOfOrder);
 }

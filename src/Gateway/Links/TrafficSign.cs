@@ -8,4 +8,7 @@ internal enum TrafficSign
 
     /// <summary>It did neither for a while, although it should have.</summary>
     Silent,
+
+    /// <summary>It goes on, and much of it is sent again.</summary>
+    Loses,
 }

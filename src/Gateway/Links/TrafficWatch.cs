@@ -8,7 +8,7 @@ namespace Aggregator.Gateway.Links;
 /// <summary>
 /// The passive half of the watch over WANs: looks at the subflows of the carrier's connections and tells which WAN's traffic moves and which
 /// has fallen silent. Payload that the peer acknowledged counts, and payload that came in order: its sender goes on only because our
-/// acknowledgements arrive. So a line that is dead in one direction is silent too.
+/// acknowledgements arrive. So a line that is dead in one direction is silent too. And it tells of which WAN's traffic much is lost.
 /// One loop. Connections that move are looked at each time, the others in turn.
 /// </summary>
 internal sealed class TrafficWatch : IAsyncDisposable
@@ -121,6 +121,11 @@ internal sealed class TrafficWatch : IAsyncDisposable
             {
                 _tell(name, sign);
             }
+
+            if (tally.Loses.Look(now, tally.Segments, tally.Amiss))
+            {
+                _tell(name, TrafficSign.Loses);
+            }
         }
 
         return any;
@@ -142,7 +147,7 @@ internal sealed class TrafficWatch : IAsyncDisposable
                 _tallies.Add(link.Interface, tally = new Tally());
             }
 
-            (tally.Progress, tally.Acknowledged, tally.Unacknowledged) = (0, 0, false);
+            (tally.Progress, tally.Acknowledged, tally.Unacknowledged, tally.Segments, tally.Amiss) = (0, 0, false, 0, 0);
             // An address that two WANs have says nothing about either.
             tally.Addresses = [.. link.Addresses.Select(a => a.Address).Where(a => links.Count(l => l.Addresses.Any(b => b.Address.Equals(a))) == 1)];
         }
@@ -188,7 +193,10 @@ internal sealed class TrafficWatch : IAsyncDisposable
             if (subflow.Tcp.State is TcpState.Established or TcpState.CloseWait or TcpState.FinWait1 && Find(in subflow) is { } tally)
             {
                 var (progress, acknowledged) = seen.Progress(in subflow, _look, out bool any);
+                var (segments, amiss) = seen.Losses(in subflow, _look);
                 bool waits = subflow.Tcp.UnacknowledgedSegments > 0;
+                tally.Segments += segments;
+                tally.Amiss += amiss;
                 tally.Progress += progress;
                 tally.Acknowledged += acknowledged;
                 tally.Unacknowledged |= waits;
@@ -233,6 +241,14 @@ internal sealed class TrafficWatch : IAsyncDisposable
         internal long Acknowledged { get; set; }
 
         internal bool Unacknowledged { get; set; }
+
+        /// <summary>With payload, either way.</summary>
+        internal long Segments { get; set; }
+
+        /// <summary>Sent again, or come out of order.</summary>
+        internal long Amiss { get; set; }
+
+        internal LossWatch Loses { get; } = new();
 
         internal TrafficSign? Look(TimeSpan now)
         {

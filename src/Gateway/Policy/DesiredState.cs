@@ -16,6 +16,9 @@ internal sealed record DesiredState
 
     internal ImmutableArray<HostEndpoint> Endpoints { get; init; } = [];
 
+    /// <summary>From where each connection is to have a subflow, where they are opened for each by itself; no change of the host.</summary>
+    internal ImmutableArray<HostEndpoint> Paths { get; init; } = [];
+
     internal HostMptcpLimits? MptcpLimits { get; init; }
 
     internal ImmutableArray<SysctlSetting> Sysctls { get; init; } = [];
@@ -38,6 +41,7 @@ internal sealed record DesiredState
         Lines(text, "route", Routes);
         Lines(text, "rule", Rules);
         Lines(text, "endpoint", Endpoints);
+        Lines(text, "path", Paths);
         if (MptcpLimits is { } limits)
         {
             text.Append("limits ").Append(limits).Append('\n');

@@ -77,6 +77,9 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
     /// <summary>What the last decision and its application have to say, and which settings differ from before.</summary>
     internal HostReport Report => _report;
 
+    /// <summary>After each decision and its application. Handlers return at once.</summary>
+    internal event Action? Decided;
+
     /// <summary>Completes when the host was first brought to what is wanted.</summary>
     internal Task Applied => _applied.Task;
 
@@ -301,6 +304,7 @@ internal sealed class HostController : IHostedService, IAsyncDisposable
         }
 
         set.SetResult();
+        Decided?.Invoke();
         return outcome.Warnings.Count == 0;
     }
 

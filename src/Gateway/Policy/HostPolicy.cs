@@ -42,12 +42,15 @@ internal static class HostPolicy
             warnings.Add(new HostWarning("wan-missing", $"{link.Name}: the interface {link.Interface} does not exist"));
         }
 
+        // Lanes' paths are opened for each connection by itself; an endpoint would open more on every connection.
+        ImmutableArray<HostEndpoint> endpoints = input.Host.Mptcp && !HasLanes(input) ? Endpoints(input, warnings) : [];
+        bool byConnection = IsByConnection(input.Config, input.Host);
         return new DesiredState
         {
             Routes = [.. routes],
             Rules = [.. rules],
-            // Lanes' paths are opened for each connection by itself; an endpoint would open more on every connection.
-            Endpoints = input.Host.Mptcp && !HasLanes(input) ? Endpoints(input, warnings) : [],
+            Endpoints = byConnection ? [] : endpoints,
+            Paths = byConnection ? endpoints : [],
             MptcpLimits = input.Host.Mptcp ? new HostMptcpLimits(8, 8) : null,
             Sysctls = Sysctls(input),
             Tproxy = transparent ? tproxy : null,
@@ -213,9 +216,9 @@ internal static class HostPolicy
         {
             settings.AddRange([
                 new(SysctlName.Of("net.mptcp.enabled"), "1"),
-                // Lanes open their paths themselves (1); for all else the kernel does it, by endpoints (0), also where mptcpd was before us.
+                // We open each connection's paths ourselves (1), or the kernel does it for all, by endpoints (0), also where mptcpd was before us.
                 // path_manager is its name since 6.15.
-                new(SysctlName.Of("net.mptcp.pm_type"), HasLanes(input) && input.Host.PathManagerByConnection ? "1" : "0"),
+                new(SysctlName.Of("net.mptcp.pm_type"), IsByConnection(input.Config, input.Host) ? "1" : "0"),
                 // Or one bad WAN switches MPTCP off in the whole namespace for an hour (Linux 6.12).
                 new(SysctlName.Of("net.mptcp.blackhole_timeout"), "0"),
                 // Data leaves a path without acknowledgements after two losses in place of four; it comes back with the first acknowledgement.
@@ -251,9 +254,13 @@ internal static class HostPolicy
     /// <summary>As the status shows it.</summary>
     internal static string PathManager(GatewayConfig config, HostFacts host) =>
         !host.Mptcp ? "none"
-        : config.Carrier != GatewayConfig.TrunkCarrier ? "endpoints"
-        : host.PathManagerByConnection ? "by connection"
-        : "none";
+        : IsByConnection(config, host) ? "by connection"
+        : config.Carrier == GatewayConfig.TrunkCarrier ? "none"
+        : "endpoints";
+
+    /// <summary>Each connection's subflows are opened by us; else by the kernel for all alike, or, for lanes, not at all.</summary>
+    internal static bool IsByConnection(GatewayConfig config, HostFacts host) =>
+        host.Mptcp && host.PathManagerByConnection && (config.Carrier == GatewayConfig.TrunkCarrier || !config.PathsByKernel);
 
     private static bool HasLanes(PolicyInput input) => input.Config.Carrier == GatewayConfig.TrunkCarrier;
 

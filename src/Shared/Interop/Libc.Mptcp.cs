@@ -170,6 +170,7 @@ internal static unsafe partial class Libc
         [FieldOffset(192)] internal uint tcpi_delivered;
         [FieldOffset(200)] internal ulong tcpi_bytes_sent;
         [FieldOffset(208)] internal ulong tcpi_bytes_retrans;
+        [FieldOffset(224)] internal uint tcpi_rcv_ooopack;
         [FieldOffset(228)] internal uint tcpi_snd_wnd;
     }
 }

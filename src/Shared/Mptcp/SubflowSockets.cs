@@ -32,10 +32,11 @@ internal sealed class SubflowSockets : IDisposable
     /// Connections that go on as plain TCP are not among them.
     /// </summary>
     /// <exception cref="NetlinkException">The kernel refused (no inet_diag), or the answer made no sense.</exception>
-    internal async ValueTask<List<SubflowSocket>> FromAsync(IPAddress local, CancellationToken cancel = default)
+    /// <param name="device">An interface's index: those that are bound to another one are left out. 0: all.</param>
+    internal async ValueTask<List<SubflowSocket>> FromAsync(IPAddress local, int device = 0, CancellationToken cancel = default)
     {
         var all = await _socket.DumpAsync<AddressFamily, SubflowSocket>("dump of TCP sockets", local.AddressFamily, WriteDump, TryParse, cancel);
-        return [.. all.Where(s => s.Local.Address.Equals(local))];
+        return [.. all.Where(s => s.Local.Address.Equals(local) && (device == 0 || s.Id.idiag_if == 0 || s.Id.idiag_if == (uint)device))];
     }
 
     /// <summary>Resets it at both ends, as far as the peer can be reached. ENOENT: it has ended by itself.</summary>

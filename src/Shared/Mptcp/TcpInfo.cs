@@ -64,6 +64,12 @@ internal readonly struct TcpInfo
 
     internal uint SegmentsSent => _raw.tcpi_segs_out;
 
+    /// <summary>Segments with payload that came.</summary>
+    internal uint DataSegmentsReceived => _raw.tcpi_data_segs_in;
+
+    /// <summary>Of these, those that came before one that should have come earlier; 0 before Linux 5.4.</summary>
+    internal uint SegmentsOutOfOrder => _raw.tcpi_rcv_ooopack;
+
     internal uint DataSegmentsSent => _raw.tcpi_data_segs_out;
 
     /// <summary>Bytes of payload that the peer acknowledged; the kernel counts the SYN as one.</summary>

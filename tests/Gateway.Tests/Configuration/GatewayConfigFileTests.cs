@@ -70,7 +70,7 @@ public sealed class GatewayConfigFileTests
     [Theory]
     [InlineData("lan: [a]\nwasn: []\n", "f.yaml:2: key `wasn`: there is no such key; did you mean `wans`?")]
     [InlineData("probe: {http: \"https://a.test/\"}\n", "f.yaml:1: key `probe.http`: must be an http:// URL (plain: portals answer nothing else), such as http://probe.example.net/generate_204; it is \"https://a.test/\"")]
-    [InlineData("foo: 1\n", "f.yaml:1: key `foo`: there is no such key; known are api, carrier, cipher, clients, dashboard, direct, dns, fallback, hooks, ingress, lan, probe, realtime, redundant, state, wans")]
+    [InlineData("foo: 1\n", "f.yaml:1: key `foo`: there is no such key; known are api, carrier, cipher, clients, dashboard, direct, dns, fallback, hooks, ingress, lan, paths, probe, realtime, redundant, state, wans")]
     [InlineData("lan: lan0\n", "f.yaml:1: key `lan`: must be a list, such as `lan: [lan0]`")]
     [InlineData("lan:\n", "f.yaml:1: key `lan`: must be a list, such as `lan: [lan0]`")]
     [InlineData("lan: [a, {b: c}]\n", "f.yaml:1: key `lan[1]`: must be a single value, as in `lan: [lan0]`")]

@@ -134,6 +134,103 @@ public sealed class PathTrackerTests
     }
 
     [Fact]
+    public void A_miss_makes_it_count_and_a_third_of_the_latest_dozen_is_enough_whatever_was_before()
+    {
+        for (int i = 0; i < 64; i++)
+        {
+            Answer(20);
+        }
+
+        _tracker.Interval.ShouldBe(TimeSpan.FromSeconds(1));
+        Miss();
+        Answer(20);
+        _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(125);
+        _tracker.Loses();
+        _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(63);
+        for (int i = 0; i < 3; i++)
+        {
+            _tracker.Health.State.ShouldBe(LinkState.Up);
+            Miss();
+            Answer(20);
+        }
+
+        _tracker.Health.State.ShouldBe(LinkState.Degraded);
+        _tracker.Health.Reason.ShouldBe("loses more than 10 % of the probes");
+
+        // Thirty-two in a row: it does not any more.
+        for (int i = 0; i < 31; i++)
+        {
+            _tracker.Interval.TotalMilliseconds.ShouldBeLessThanOrEqualTo(125);
+            _tracker.Health.State.ShouldBe(LinkState.Degraded);
+            Answer(20);
+        }
+
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+        for (int i = 0; i < 32; i++)
+        {
+            Answer(20);
+        }
+
+        _tracker.Interval.ShouldBe(TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public void A_sign_of_losses_without_any_ends_by_itself()
+    {
+        for (int i = 0; i < 30; i++)
+        {
+            Answer(20);
+        }
+
+        _tracker.Loses();
+        for (int i = 0; i < 30; i++)
+        {
+            Answer(20);
+        }
+
+        _tracker.Interval.ShouldBe(TimeSpan.FromSeconds(1));
+        _tracker.Health.State.ShouldBe(LinkState.Up);
+    }
+
+    [Fact]
+    public void A_line_that_was_away_for_moments_does_not_lose_and_one_that_loses_half_does()
+    {
+        for (int i = 0; i < 64; i++)
+        {
+            Answer(20);
+        }
+
+        for (int flap = 0; flap < 20; flap++)
+        {
+            for (int i = 0; i < 5; i++)
+            {
+                Miss();
+            }
+
+            Answer(20);
+            Answer(20);
+            Answer(20);
+            _tracker.Health.State.ShouldBe(LinkState.Up);
+        }
+
+        _tracker.Health.LossRatio.ShouldBe(0);
+        var random = new Random(1);
+        for (int i = 0; i < 40 && _tracker.Health.State == LinkState.Up; i++)
+        {
+            if (random.Next(2) == 0)
+            {
+                Miss();
+            }
+            else
+            {
+                Answer(20);
+            }
+        }
+
+        _tracker.Health.State.ShouldNotBe(LinkState.Up);
+    }
+
+    [Fact]
     public void The_answer_time_follows_the_round_trip_within_bounds()
     {
         _tracker.AnswerTime.ShouldBe(TimeSpan.FromSeconds(1));

@@ -30,9 +30,28 @@ public sealed class SeenConnectionTests
         seen.Progress(Subflow(1, received: 900_000, acknowledged: 900_001), 29, out _).ShouldBe((1, 1));
     }
 
-    private static MptcpSubflow Subflow(int port, ulong received, ulong acknowledged)
+    [Fact]
+    public void What_is_sent_again_or_comes_out_of_order_since_the_look_before_is_amiss()
     {
-        var raw = new Libc.tcp_info { tcpi_bytes_received = received, tcpi_bytes_acked = acknowledged };
+        var seen = new SeenConnection();
+        seen.Keep([Lossy(1000, 2000, 50, 60)], 7);
+        seen.Losses(Lossy(1010, 2030, 53, 64), 8).ShouldBe((40, 7));
+        seen.Losses(Lossy(1010, 2030, 53, 64), 9).ShouldBe((0, 0), "it was not looked at then");
+
+        static MptcpSubflow Lossy(uint sent, uint came, uint again, uint outOfOrder) => Of(1, new Libc.tcp_info
+        {
+            tcpi_data_segs_out = sent,
+            tcpi_data_segs_in = came,
+            tcpi_total_retrans = again,
+            tcpi_rcv_ooopack = outOfOrder,
+        });
+    }
+
+    private static MptcpSubflow Subflow(int port, ulong received, ulong acknowledged) =>
+        Of(port, new Libc.tcp_info { tcpi_bytes_received = received, tcpi_bytes_acked = acknowledged });
+
+    private static MptcpSubflow Of(int port, Libc.tcp_info raw)
+    {
         // Read from the kernel only, otherwise.
         TcpInfo tcp = MemoryMarshal.Cast<Libc.tcp_info, TcpInfo>(new Span<Libc.tcp_info>(ref raw))[0];
         return new MptcpSubflow(

@@ -192,6 +192,27 @@ public sealed class HostPolicyTests
         state.Routes.ShouldBe(HostPolicy.Decide(Home.Input(Home.Up(Home.Links()))).Routes);
     }
 
+    [Theory]
+    [InlineData(true, false, "by connection")]
+    [InlineData(true, true, "endpoints")]
+    [InlineData(false, false, "endpoints")]
+    public void Each_connection_has_its_own_paths_where_the_kernel_and_the_user_let_it(bool byConnection, bool byKernel, string expected)
+    {
+        var config = Home.Config with { PathsByKernel = byKernel };
+        var facts = Home.Facts with { PathManagerByConnection = byConnection };
+        var input = Home.Input(Home.Up(Home.Links(config)), config);
+
+        var state = HostPolicy.Decide(input with { Host = facts });
+
+        var endpoints = HostPolicy.Decide(input).Endpoints;
+        endpoints.ShouldNotBeEmpty();
+        bool ours = expected == "by connection";
+        state.Paths.ShouldBe(ours ? endpoints : []);
+        state.Endpoints.ShouldBe(ours ? [] : endpoints);
+        Home.Lines(state, "sysctl").ShouldContain($"net.mptcp.pm_type = {(ours ? "1" : "0")}");
+        HostPolicy.PathManager(config, facts).ShouldBe(expected);
+    }
+
     [Fact]
     public void Without_MPTCP_in_the_kernel_the_rest_stays()
     {

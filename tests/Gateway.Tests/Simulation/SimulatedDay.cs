@@ -38,6 +38,9 @@ internal sealed partial class SimulatedDay
     private bool _dirty = true;
     private int _address = 10;
 
+    /// <summary>What the latest decision wants of connections.</summary>
+    private ImmutableArray<HostEndpoint> _paths = [];
+
     internal SimulatedDay(int seed, string stateDirectory)
     {
         _random = new Random(seed);
@@ -46,6 +49,7 @@ internal sealed partial class SimulatedDay
         {
             State = stateDirectory,
             Carrier = _random.Next(4) == 0 ? GatewayConfig.TrunkCarrier : GatewayConfig.MptcpCarrier,
+            PathsByKernel = _random.Next(2) == 0,
             Wans = named ? [.. Enumerable.Range(1, 4).Select(i => new WanConfig($"wan{i}", $"line{i}", i == 4 ? LinkRole.Backup : LinkRole.Active, null))] : null,
         };
         _monitor = new LinkMonitor(_config, _time, NullLogger<LinkMonitor>.Instance);
@@ -143,6 +147,7 @@ internal sealed partial class SimulatedDay
         }
 
         Decisions++;
+        _paths = desired.Paths;
         HostDiff.Compute(desired, _host.Actual).ShouldBeEmpty();
         Check(desired);
     }
@@ -183,7 +188,8 @@ internal sealed partial class SimulatedDay
         if (_config.Carrier == GatewayConfig.MptcpCarrier)
         {
             bool reached = _targets.Select(t => t.AddressFamily).Distinct().Any(f => link.NextHop(f) is not null && link.Address(f) is not null);
-            _host.Actual.Endpoints.Any(e => e.Ours && e.Item.Interface == link.Index).ShouldBe(link.Usable && reached, link.ToString());
+            IEnumerable<HostEndpoint> paths = _config.PathsByKernel ? _host.Actual.Endpoints.Where(e => e.Ours).Select(e => e.Item) : _paths;
+            paths.Any(p => p.Interface == link.Index).ShouldBe(link.Usable && reached, link.ToString());
         }
 
         TimeSpan since = _time.Now - _changedAt.GetValueOrDefault(nic.Name);

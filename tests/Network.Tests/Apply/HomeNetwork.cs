@@ -22,6 +22,7 @@ internal sealed class HomeNetwork : IAsyncDisposable
         {
             // The kernel's path manager has something to do then.
             Carrier = GatewayConfig.MptcpCarrier,
+            PathsByKernel = true,
             Lan = ["lan0"],
             Wans = [new("wan1", "fibre", LinkRole.Active, null), new("wan2", "lte", LinkRole.Backup, null)],
             Ingress = new IngressConfig { Transparent = true },
