@@ -210,7 +210,7 @@ internal static class GatewayDaemon
             var speed = new SpeedTester(
                 node, nodeDialer, connector, identity, carrier, () => Sockets(carrier), () => host.Snapshot, host.Loads, mptcp, config.State, time,
                 loggers.CreateLogger<SpeedTester>());
-            using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic, speed, mptcp), time);
+            using var doctor = new DoctorDesk(config, identity, () => DoctorSide(status, host, node, traffic, speed, mptcp, packets), time);
             builder.Services.AddSingleton(status);
             builder.Services.AddSingleton(doctor);
             builder.Services.AddSingleton(host);
@@ -275,13 +275,14 @@ internal static class GatewayDaemon
         }
     }
 
-    private static DaemonSide DoctorSide(StatusReader status, HostController host, NodeConnection node, TrafficHistory traffic, SpeedTester speed, MptcpWatch mptcp) => new()
+    private static DaemonSide DoctorSide(StatusReader status, HostController host, NodeConnection node, TrafficHistory traffic, SpeedTester speed, MptcpWatch mptcp, PacketIngress? packets) => new()
     {
         Links = host.Snapshot,
         Node = node.Node,
         VpsAddresses = host.VpsAddresses,
         State = new DaemonState(status.Read(), status.Read, node.SinceContact, traffic.Window()),
         Speed = speed,
+        Packets = packets,
         MptcpFound = mptcp.Take,
     };
 

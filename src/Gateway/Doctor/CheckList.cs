@@ -31,6 +31,7 @@ internal static class CheckList
         new KernelCheck(),
         new LanCheck(),
         new PacketsCheck(),
+        new VpsNatCheck(),
         new ForwardingCheck(),
         new ListenersCheck(),
         new ConntrackCheck(),

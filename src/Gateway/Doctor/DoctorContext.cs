@@ -3,6 +3,7 @@ using System.Net;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
+using Aggregator.Gateway.Packets;
 using Aggregator.Gateway.Speed;
 using Aggregator.Protocol.V1;
 
@@ -38,6 +39,9 @@ internal sealed record DoctorContext
 
     /// <summary>By link name, of the last speed test kept that measured it.</summary>
     internal ImmutableDictionary<string, LinkSpeed> Speeds { get; init; } = ImmutableDictionary<string, LinkSpeed>.Empty;
+
+    /// <summary>Null: there is no daemon, or it carries no packets.</summary>
+    internal PacketIngress? Packets { get; init; }
 
     /// <summary>Null: the daemon is not running.</summary>
     internal SpeedTester? Speed { get; init; }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Aggregator.Gateway.Configuration;
 using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Node;
+using Aggregator.Gateway.Packets;
 using Aggregator.Gateway.Speed;
 using Aggregator.Identity;
 using Aggregator.Protocol.V1;
@@ -47,6 +48,7 @@ internal sealed class DoctorDesk(GatewayConfig config, IdentityKey? identity, Fu
                 Files = new HostFiles(),
                 Daemon = side.State,
                 Speed = side.Speed,
+                Packets = side.Packets,
                 Speeds = LastSpeeds(),
                 Mptcp = identity is not null && side.Node is { } node ? new PathVerifier(new SpeedDialer(identity, node.Pin, time), time) { Told = side.MptcpFound } : null,
                 Paths = paths,
@@ -134,5 +136,7 @@ internal sealed record DaemonSide
     internal SpeedTester? Speed { get; init; }
 
     /// <summary>Told of verified paths; null: nobody keeps it.</summary>
+    internal PacketIngress? Packets { get; init; }
+
     internal Action<IReadOnlyList<SpeedPath>, IReadOnlyList<PathVerdict>>? MptcpFound { get; init; }
 }

@@ -30,6 +30,7 @@ internal sealed class PathViews : IDisposable
     private readonly IdentityKey? _identity;
     private readonly KeyPin? _pin;
     private readonly TimeProvider _time;
+    private Task<(OpenEchoReply? Reply, string? Problem)>? _echo;
     private bool _disposed;
 
     /// <param name="identity">Null: this gateway has no key yet.</param>
@@ -70,6 +71,18 @@ internal sealed class PathViews : IDisposable
         }
     }
 
+    /// <summary>The VPS's two temporary UDP ports, opened once for all checks; or why there are none.</summary>
+    internal Task<(OpenEchoReply? Reply, string? Problem)> EchoAsync(DoctorContext context, CancellationToken cancellationToken)
+    {
+        Task<(OpenEchoReply? Reply, string? Problem)> asked;
+        lock (_lock)
+        {
+            asked = _echo ??= OpenEchoAsync(context);
+        }
+
+        return asked.WaitAsync(cancellationToken);
+    }
+
     public void Dispose()
     {
         lock (_lock)
@@ -77,6 +90,33 @@ internal sealed class PathViews : IDisposable
             _disposed = true;
             _open.ForEach(p => p.Dispose());
             _open.Clear();
+        }
+    }
+
+    private async Task<(OpenEchoReply? Reply, string? Problem)> OpenEchoAsync(DoctorContext context)
+    {
+        // The caller holds the lock.
+        await Task.Yield();
+        using var patience = new CancellationTokenSource(2 * Patience, _time);
+        try
+        {
+            if (await AnyAsync(context, patience.Token) is not { } vps)
+            {
+                return (null, "the VPS could not be asked");
+            }
+
+            var reply = await vps.Client.OpenEchoAsync(new OpenEchoRequest(), new CallOptions(cancellationToken: patience.Token));
+            bool good = reply.Token.Length == EchoDatagram.TokenBytes
+                && reply.FirstPort is > 0 and <= ushort.MaxValue && reply.SecondPort is > 0 and <= ushort.MaxValue;
+            return good ? (reply, null) : (null, "the VPS's answer makes no sense");
+        }
+        catch (RpcException e)
+        {
+            return (null, e.StatusCode == StatusCode.Unimplemented ? "the VPS is too old" : e.Status.Detail.ReplaceLineEndings(" "));
+        }
+        catch (OperationCanceledException)
+        {
+            return (null, "the VPS did not answer in time");
         }
     }
 

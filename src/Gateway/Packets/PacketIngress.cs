@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
 using Aggregator.Datagrams;
 using Aggregator.Gateway.Carriers;
 using Aggregator.Gateway.Lanes;
@@ -93,6 +94,13 @@ internal sealed class PacketIngress : IAsyncDisposable
 
     /// <summary>Where the packets of others than the LAN may go too (roaming clients): the way to the VPS at this moment.</summary>
     internal IPacketPath Path => _path;
+
+    /// <summary>A UDP socket of this host on the path, and what comes in for it.</summary>
+    internal (Socket Socket, PacketWatch Watch) OpenWatched(AddressFamily family)
+    {
+        var socket = TunnelDatagrams.Open(family);
+        return (socket, new PacketWatch(_filter, (ushort)((IPEndPoint)socket.LocalEndPoint!).Port));
+    }
 
     /// <summary>Runs beside each control session: tells the VPS our networks, and again when they change.</summary>
     internal async Task RunAsync(GrpcChannel channel, CancellationToken cancellationToken)

@@ -45,7 +45,10 @@ internal sealed class TunnelDatagrams(PacketIngress? packets, Func<bool> isDirec
         _ => DatagramWayState.Away,
     };
 
-    public Socket Open(AddressFamily family)
+    Socket IDatagramWay.Open(AddressFamily family) => Open(family);
+
+    /// <summary>A socket of this host on the packet path. Throws <see cref="SocketException"/> where there is none.</summary>
+    internal static Socket Open(AddressFamily family)
     {
         var socket = new Socket(family, SocketType.Dgram, ProtocolType.Udp);
         try

@@ -103,6 +103,25 @@ public sealed class PathCheckTests
         NatCheck.Decide("lte", Some.View("100.64.3.2:5000", "203.0.113.9:80"), null, "x").Text.ShouldContain("carrier-grade");
     }
 
+    [Theory]
+    [InlineData("198.51.100.2:4000", "198.51.100.2:4000", "10.2.0.1:7", false, false, "Ok", "endpoint-independent mapping (198.51.100.2:4000 from fibre and from dsl), port kept; address- and port-dependent filtering")]
+    [InlineData("198.51.100.2:4000", "198.51.100.2:4000", "10.2.0.1:7", true, true, "Ok", "port kept; endpoint-independent filtering")]
+    [InlineData("198.51.100.2:4000", "198.51.100.2:4000", "10.2.0.1:7", false, true, "Ok", "; address-dependent filtering")]
+    [InlineData("198.51.100.2:5000", "198.51.100.2:5000", "10.1.0.1:8", null, true, "Ok", "endpoint-independent or address-dependent, port changed; endpoint-independent or address-dependent filtering")]
+    [InlineData("198.51.100.2:4000", "198.51.100.2:4001", "10.2.0.1:7", null, null, "Warn", "symmetric NAT: seen as 198.51.100.2:4000 from fibre and as 198.51.100.2:4001 from dsl")]
+    [InlineData("198.51.100.2:4000", null, "10.2.0.1:7", null, null, "Ok", "mapping not known (one witness only was reached), port kept; filtering not known")]
+    [InlineData(null, null, "10.2.0.1:7", null, null, "Skip", "not known: what is sent through the VPS to fibre (10.1.0.1) and dsl (10.2.0.1) does not arrive")]
+    public void The_translation_at_the_vps_is_told_as_measured(string? first, string? second, string other, bool? otherAddress, bool? otherPort, string result, string text)
+    {
+        static IPEndPoint? Read(string? text) => text is null ? null : IPEndPoint.Parse(text);
+        var finding = VpsNatCheck.Decide(
+            new VpsNatView(IPEndPoint.Parse("100.127.166.1:4000"), [("fibre", IPEndPoint.Parse("10.1.0.1:7"), Read(first)), ("dsl", IPEndPoint.Parse(other), Read(second))], otherAddress, otherPort),
+            "ports kept");
+        finding.Result.ToString().ShouldBe(result);
+        finding.Text.ShouldContain(text);
+        VpsNatCheck.Decide(null, "ports kept").ShouldSatisfyAllConditions(f => f.Result.ShouldBe(CheckResult.Skip), f => f.Text.ShouldContain("the VPS says: ports kept"));
+    }
+
     [Fact]
     public void A_portal_is_what_answers_in_the_place_of_the_vps()
     {

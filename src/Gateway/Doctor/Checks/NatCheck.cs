@@ -1,8 +1,6 @@
 using System.Net;
 using Aggregator.Gateway.Doctor.Probes;
 using Aggregator.Gateway.Links;
-using Aggregator.Protocol.V1;
-using Grpc.Core;
 
 namespace Aggregator.Gateway.Doctor.Checks;
 
@@ -22,7 +20,7 @@ internal sealed class NatCheck : ICheck
     public async Task<Finding> RunAsync(DoctorContext context, CancellationToken cancellationToken)
     {
         var answers = await context.Paths.AllAsync(context, cancellationToken);
-        (OpenEchoReply? echo, string? problem) = await OpenAsync(context, cancellationToken);
+        var (echo, problem) = await context.Paths.EchoAsync(context, cancellationToken);
         var findings = await Task.WhenAll(answers.Select(async a =>
         {
             if (LinkHealth.PathOf(a.Link, context.VpsAddresses) is not { } path || a.Answer.View is not { } view)
@@ -88,24 +86,4 @@ internal sealed class NatCheck : ICheck
     }
 
     private static string Port(IPEndPoint local, IPEndPoint seen) => local.Port == seen.Port ? "kept" : "changed";
-
-    private static async Task<(OpenEchoReply? Reply, string? Problem)> OpenAsync(DoctorContext context, CancellationToken cancellationToken)
-    {
-        if (await context.Paths.AnyAsync(context, cancellationToken) is not { } vps)
-        {
-            return (null, "the VPS could not be asked");
-        }
-
-        try
-        {
-            var reply = await vps.Client.OpenEchoAsync(new OpenEchoRequest(), new CallOptions(cancellationToken: cancellationToken));
-            bool good = reply.Token.Length == Aggregator.Doctor.EchoDatagram.TokenBytes
-                && reply.FirstPort is > 0 and <= ushort.MaxValue && reply.SecondPort is > 0 and <= ushort.MaxValue;
-            return good ? (reply, null) : (null, "the VPS's answer makes no sense");
-        }
-        catch (RpcException e)
-        {
-            return (null, e.StatusCode == StatusCode.Unimplemented ? "the VPS is too old" : e.Status.Detail.ReplaceLineEndings(" "));
-        }
-    }
 }
