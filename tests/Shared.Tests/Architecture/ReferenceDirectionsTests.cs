@@ -81,7 +81,7 @@ public sealed partial class ReferenceDirectionsTests
     [InlineData("Apply", new[] { "Policy", "Links", "Configuration" })]
     [InlineData("Policy", new[] { "Links", "Configuration", "Apply" })]
     [InlineData("Status", new[] { "Links", "Policy", "Node", "Carriers", "Lanes", "Ingress", "Configuration", "Direct", "Roles", "Speed" })]
-    [InlineData("Doctor", new[] { "Links", "Speed", "Policy", "Node", "Carriers", "Configuration" })]
+    [InlineData("Doctor", new[] { "Links", "Speed", "Policy", "Node", "Carriers", "Configuration", "Packets" })]
     [InlineData("Speed", new[] { "Links", "Carriers", "Node", "Configuration" })]
     [InlineData("Api", new[] { "Status", "Policy", "Node", "Speed", "Configuration", "Doctor", "Links", "Roles", "Events", "Clients" })]
     public void Rooms_of_the_gateway_look_one_way(string room, string[] allowed) =>
