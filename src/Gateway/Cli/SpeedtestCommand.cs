@@ -28,7 +28,7 @@ internal static class SpeedtestCommand
         var config = Options.Config(GatewayConfigFile.DefaultPath);
         var command = new ExampleCommand(
             "speedtest",
-            "Measures every link alone and then all together, between this gateway and its VPS, and says what limits. It ends by itself, in less than 45 s for up to three links.",
+            "Measures every link alone and then all together, between this gateway and its VPS, and says what limits. It ends by itself, in less than 45 s for up to three links (12 s more for each that answers in more than 200 ms).",
             $"{RootCommandFactory.Name} speedtest",
             $"{RootCommandFactory.Name} speedtest --link lte --down --duration 10s",
             $"{RootCommandFactory.Name} speedtest --history")

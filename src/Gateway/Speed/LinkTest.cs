@@ -16,9 +16,6 @@ internal sealed partial class LinkTest(
 {
     private const int RateStreams = 8;
 
-    /// <summary>Above it a sender that doubles each round trip needs more than a second from ten segments to some Mbit/s: all begin at once.</summary>
-    private const double LongWayS = 0.2;
-
     /// <summary>Of two on one line, one at a time is held back by a loss of its own.</summary>
     private const int FirstStreams = 2;
 
@@ -50,7 +47,9 @@ internal sealed partial class LinkTest(
     /// <summary>Of the idle line, as far as known.</summary>
     internal double IdleS => _idleS;
 
-    private int BeginWith => _idleS > LongWayS ? RateStreams : FirstStreams;
+    internal bool IsFar => SpeedPlan.IsFar(_idleS);
+
+    private int BeginWith => IsFar ? RateStreams : FirstStreams;
 
     /// <summary>What was found about MPTCP on it.</summary>
     internal void Take(PathVerdict verdict)

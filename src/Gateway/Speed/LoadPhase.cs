@@ -42,6 +42,17 @@ internal sealed class LoadPhase(SpeedClock clock)
 
     private const double RampPart = 0.3;
 
+    /// <summary>Above it (in seconds) a measurement is a few round trips only, and all streams begin at once: one that doubles needs seconds from ten segments to some Mbit/s.</summary>
+    internal const double LongWayS = 0.2;
+
+    /// <summary>In which a line that was full at all was full throughout; of a long way's time.</summary>
+    private const double FullRoundTrips = 1.5;
+
+    private const double LeastFullS = 1;
+
+    /// <summary>What somebody on the way acknowledges in the receiver's name is more than that beyond what the receiver has in order.</summary>
+    private const double LeastOfDelivered = 0.5;
+
     /// <summary>Streams that were added late: what is left must be long enough to be a mean.</summary>
     private const double MostRampPart = 0.5;
 
@@ -95,6 +106,7 @@ internal sealed class LoadPhase(SpeedClock clock)
             SteadyRate? rate = figures.Least ? Least(series, delivered, toOurs, ramp.SettledS) : Rate(series, delivered, toOurs, ramp.SettledS);
             if (over || rate is { IsSteady: true })
             {
+                rate = !figures.Least && rttS > LongWayS && rate is { } found ? Best(found, series, delivered, rttS) : rate;
                 return new LoadResult(rate, series, delivered, ramp.Streams, rate is { } steady ? counts.RatioBetween(steady.FromS, steady.ToS) : null);
             }
         }
@@ -113,6 +125,18 @@ internal sealed class LoadPhase(SpeedClock clock)
         return byReceiver is { } r && bySender is { } s && Math.Abs(s.Mbps - longRun!.Value) < MostDisagreement * longRun
             ? s
             : byReceiver is { } own ? own with { FromS = own.FromS + toOurs, ToS = own.ToS + toOurs } : null;
+    }
+
+    /// <summary>Of a long way: the best that arrived in some round trips behind the first ones, where that is more.</summary>
+    private static SteadyRate Best(SteadyRate rate, RateSeries received, RateSeries delivered, double rttS)
+    {
+        if (delivered.Points.Count == 0 || received.Points[^1].Bytes < LeastOfDelivered * delivered.Points[^1].Bytes)
+        {
+            return rate;
+        }
+
+        double from = delivered.Points[0].TimeS + (RampPart * delivered.DurationS);
+        return SteadyState.BestOf(delivered, from, Math.Max(LeastFullS, FullRoundTrips * rttS)) is { } best && best.Mbps > rate.Mbps ? best : rate;
     }
 
     /// <summary>On our clock; null: nothing came.</summary>

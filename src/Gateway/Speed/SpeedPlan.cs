@@ -18,7 +18,7 @@ internal sealed record SpeedOptions(IReadOnlyList<string> Links, bool Down, bool
 
 /// <summary>
 /// Shares the time of a test among its measurements. Each ends when its rate is steady, at the earliest after two fifths of the duration and at the latest
-/// after all of it; and the whole of up to three links with the default duration in less than 45 s, so what is left bounds what follows.
+/// after all of it; and the whole of up to three links with the default duration in less than 45 s (far ones take 12 s more), so what is left bounds what follows.
 /// </summary>
 internal static class SpeedPlan
 {
@@ -41,12 +41,24 @@ internal static class SpeedPlan
     /// <param name="leftS">Until <see cref="EndS"/>.</param>
     /// <param name="measurements">This one and those that follow.</param>
     /// <param name="whole">It takes all the time that it may: the rate of many ways at once never looks steady.</param>
-    internal static LoadTime Next(double leftS, int measurements, TimeSpan duration, bool whole = false)
+    /// <param name="far">This one's link <see cref="IsFar"/>.</param>
+    /// <param name="farToCome">How many of the measurements are of such links.</param>
+    internal static LoadTime Next(double leftS, int measurements, TimeSpan duration, bool whole = false, bool far = false, int farToCome = 0)
     {
-        double share = Math.Max(LeastLoadS, (leftS / Math.Max(1, measurements)) - AroundS);
+        double shared = leftS - (farToCome * FarS);
+        double share = Math.Max(LeastLoadS, (shared / Math.Max(1, measurements)) - AroundS) + (far ? FarS - FarAroundS : 0);
         double most = Math.Min(duration.TotalSeconds, share);
         return new LoadTime(whole ? most : Math.Min(duration.TotalSeconds / LeastPart, most), most);
     }
+
+    /// <summary>What is found in round trips takes longer on it: it has time of its own, on top of the shared one.</summary>
+    internal static bool IsFar(double rttS) => rttS > LoadPhase.LongWayS;
+
+    /// <summary>On top, for each of a far link's measurements.</summary>
+    internal const double FarS = 6;
+
+    /// <summary>Of that, for connections (three round trips and more), filling the queue, and what is under way at the end.</summary>
+    private const double FarAroundS = 3;
 
     /// <summary>A steady line shows it in two of five seconds, and a burst of a second before it; what it does not take is left for all lines together.</summary>
     private const double LeastPart = 2.5;

@@ -21,6 +21,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
     private double _endS;
     private int _left;
     private int _all;
+    private int _farLeft;
     private double _loadBeganS;
     private double _loadMostS = 1;
 
@@ -58,7 +59,10 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
             await AddLinksAsync(result, cancellationToken);
             Task<IReadOnlyList<PathVerdict>> verifying = VerifyAsync(ending.Token);
             await Task.WhenAll(_tests.Select(t => t.IdleAsync(cancellationToken)));
-            foreach (LinkTest test in _tests)
+            _farLeft = _tests.Count(t => t.IsFar) * Directions;
+            _endS += _farLeft * SpeedPlan.FarS;
+            // The quick ones are soon done, and what they leave of their time is the others'.
+            foreach (LinkTest test in _tests.OrderBy(t => t.IdleS))
             {
                 await AloneAsync(test, hosts, cancellationToken);
             }
@@ -151,7 +155,8 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         foreach (bool down in DirectionsAsked())
         {
             hosts.Restart();
-            await (down ? test.DownAsync(Next(), cancellationToken) : test.UpAsync(Next(), cancellationToken));
+            LoadTime time = Next(far: test.IsFar);
+            await (down ? test.DownAsync(time, cancellationToken) : test.UpAsync(time, cancellationToken));
             _signs.Add(hosts.Signs(test.Path.Link, down, test.Senders(down)));
         }
 
@@ -317,9 +322,10 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
         }
     }
 
-    private LoadTime Next(bool whole = false)
+    private LoadTime Next(bool whole = false, bool far = false)
     {
-        LoadTime length = SpeedPlan.Next(_endS - clock.NowS, _left--, options.Duration, whole);
+        LoadTime length = SpeedPlan.Next(_endS - clock.NowS, _left--, options.Duration, whole, far, _farLeft);
+        _farLeft -= far ? 1 : 0;
         (_loadBeganS, _loadMostS) = (clock.NowS, length.MostS + SpeedPlan.AroundS);
         return length;
     }

@@ -64,6 +64,26 @@ internal static class SteadyState
         return new SteadyRate(mbps, from, to, error, to - from >= LeastWindowS && error <= MostRelativeError && trend <= MostTrend);
     }
 
+    /// <summary>
+    /// The best window of a series that had no time to become steady: on a way of many tenths of a second a sender finds its rate in a few round trips, loses what
+    /// the queue did not hold, and needs as many to repair it; in between the line was full for at least one.
+    /// </summary>
+    /// <returns>Null: the series is shorter than the window.</returns>
+    internal static SteadyRate? BestOf(RateSeries series, double fromS, double windowS)
+    {
+        SteadyRate? best = null;
+        foreach (RateSeries.Point end in series.Points)
+        {
+            double from = end.TimeS - windowS;
+            if (from >= fromS && series.Mbps(from, end.TimeS) is > 0 and var mbps && !(mbps <= best?.Mbps))
+            {
+                best = new SteadyRate(mbps, from, end.TimeS, double.NaN, IsSteady: false);
+            }
+        }
+
+        return best;
+    }
+
     /// <summary>How many of the first values belong to the ramp.</summary>
     internal static int CutOf(ReadOnlySpan<double> values)
     {

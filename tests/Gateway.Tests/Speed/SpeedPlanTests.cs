@@ -27,6 +27,17 @@ public sealed class SpeedPlanTests
     }
 
     [Fact]
+    public void What_a_far_link_takes_on_top_is_not_the_others_time()
+    {
+        SpeedPlan.IsFar(0.1).ShouldBeFalse();
+        SpeedPlan.IsFar(0.6).ShouldBeTrue();
+        LoadTime alone = SpeedPlan.Next(24, 8, SpeedOptions.DefaultDuration);
+        SpeedPlan.Next(24 + (2 * SpeedPlan.FarS), 8, SpeedOptions.DefaultDuration, farToCome: 2).ShouldBe(alone);
+        SpeedPlan.Next(24 + (2 * SpeedPlan.FarS), 8, SpeedOptions.DefaultDuration, far: true, farToCome: 2).MostS.ShouldBe(5);
+        SpeedPlan.Next(SpeedPlan.FarS, 5, SpeedOptions.DefaultDuration, far: true, farToCome: 1).MostS.ShouldBeGreaterThan(4);
+    }
+
+    [Fact]
     public void More_links_and_longer_durations_have_more_time_and_late_measurements_some()
     {
         SpeedPlan.EndS(6, SpeedOptions.DefaultDuration).ShouldBe(2 * SpeedPlan.EndS(3, SpeedOptions.DefaultDuration));

@@ -47,6 +47,19 @@ public sealed class EstimatorTests
     }
 
     [Fact]
+    public void Of_a_long_way_the_best_round_trips_count()
+    {
+        // As a satellite's: doubled each 0.6 s, the queue overflowed, and most of the time after it went into repair.
+        var series = Series(5, t => t < 2.4 ? 1.5 * Math.Pow(2, t / 0.6) : t < 3.6 ? 24 : 5);
+        SteadyState.Of(series)!.Value.Mbps.ShouldBeLessThan(20);
+        var best = SteadyState.BestOf(series, fromS: 101.5, windowS: 1)!.Value;
+        best.Mbps.ShouldBe(24, 0.5);
+        best.ToS.ShouldBeInRange(103.35, 103.65);
+        SteadyState.BestOf(series, fromS: 104.5, windowS: 1).ShouldBeNull();
+        SteadyState.BestOf(new RateSeries(), fromS: 0, windowS: 1).ShouldBeNull();
+    }
+
+    [Fact]
     public void A_rate_that_falls_after_a_burst_is_found_with_its_size()
     {
         var burst = Shaping.Find(Series(5, t => t < 0.3 ? 60 : t < 1.8 ? 100 : 20))!.Value;
