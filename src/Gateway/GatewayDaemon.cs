@@ -101,7 +101,7 @@ internal static class GatewayDaemon
             host.Decided += joined.Wake;
         }
 
-        var connector = new VpsConnector(host.Selector, limits, time, carrierLogger) { Paths = joined ?? (IConnectionPaths?)paths };
+        var connector = new VpsConnector(host.Selector, limits, time, carrierLogger, new VpsMemory(config.State, carrierLogger)) { Paths = joined ?? (IConnectionPaths?)paths };
         var nodeDialer = new NodeDialer(connector, identity, time);
         using var node = new NodeConnection(
             nodeDialer,

@@ -35,6 +35,12 @@ internal static partial class CarrierLog
     [LoggerMessage(EventId = 2210, Level = LogLevel.Warning, Message = "Subflows of paths that are gone cannot be ended: {Reason}; a transfer may wait until its peer gives up on them")]
     internal static partial void SubflowsNotEnded(this ILogger logger, string reason);
 
+    [LoggerMessage(EventId = 2212, Level = LogLevel.Warning, Message = "Where the VPS was cannot be read; its name is resolved: {Problem}")]
+    internal static partial void VpsMemoryUnreadable(this ILogger logger, string problem);
+
+    [LoggerMessage(EventId = 2213, Level = LogLevel.Warning, Message = "Where the VPS is cannot be written, and a start behind a resolver that lies may not find it: {Problem}")]
+    internal static partial void VpsMemoryNotWritten(this ILogger logger, string problem);
+
     [LoggerMessage(EventId = 2211, Level = LogLevel.Error, Message = "The upkeep of connections' paths met an error of our own")]
     internal static partial void PathsFault(this ILogger logger, Exception exception);
 }

@@ -12,7 +12,7 @@ namespace Aggregator.Gateway.Carriers;
 /// Makes MPTCP connections to the VPS whose first subflow starts on a WAN of the selector's choice: for each address of the VPS, WAN after WAN
 /// (<see cref="ConnectRace"/>), until one attempt has succeeded to its end (TLS and all, by <c>complete</c>).
 /// </summary>
-internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, TimeProvider time, ILogger logger)
+internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, TimeProvider time, ILogger logger, IVpsMemory? memory = null)
 {
     /// <summary>linux/in.h</summary>
     private const int IP_BIND_ADDRESS_NO_PORT = 24;
@@ -24,13 +24,13 @@ internal sealed class VpsConnector(IWanSelector wans, CarrierLimits limits, Time
 
     private const int KeepAliveProbes = 3;
 
-    private VpsNames _names = new(limits, time, static host => Dns.GetHostAddressesAsync(host));
+    private VpsNames _names = new(limits, time, static host => Dns.GetHostAddressesAsync(host), memory);
 
     /// <summary>Told of each connection that came about; null: the kernel's own path manager sees to them, or nobody.</summary>
     internal IConnectionPaths? Paths { get; init; }
 
     /// <summary>The same over other WANs; names are looked up for both.</summary>
-    internal VpsConnector Over(IWanSelector others) => new(others, limits, time, logger) { Paths = Paths, _names = _names };
+    internal VpsConnector Over(IWanSelector others) => new(others, limits, time, logger, memory) { Paths = Paths, _names = _names };
 
     /// <summary>The VPS's addresses, best first.</summary>
     /// <exception cref="IOException">None is known.</exception>

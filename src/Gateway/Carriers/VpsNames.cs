@@ -10,7 +10,8 @@ namespace Aggregator.Gateway.Carriers;
 /// first: nobody but it can. Only when it cannot be reached do the two take turns, so that either is found.
 /// </summary>
 /// <param name="lookUp">The host's resolver; throws SocketException.</param>
-internal sealed class VpsNames(CarrierLimits limits, TimeProvider time, Func<string, Task<IPAddress[]>> lookUp)
+/// <param name="memory">What a run before this one found out; null: nothing.</param>
+internal sealed class VpsNames(CarrierLimits limits, TimeProvider time, Func<string, Task<IPAddress[]>> lookUp, IVpsMemory? memory = null)
 {
     /// <summary>Long enough for links to be probed at an address and for a few tries there.</summary>
     internal static readonly TimeSpan Turn = TimeSpan.FromSeconds(10);
@@ -36,7 +37,7 @@ internal sealed class VpsNames(CarrierLimits limits, TimeProvider time, Func<str
                 _target = target;
                 _known = [];
                 _resolving = null;
-                (_proven, _provenLast) = (null, false);
+                (_proven, _provenLast, _turnBegan) = (memory?.Recall(target), false, null);
             }
             if (_known.Length > 0 && time.GetElapsedTime(_resolvedAt) < limits.NameLifetime)
             {
@@ -71,11 +72,15 @@ internal sealed class VpsNames(CarrierLimits limits, TimeProvider time, Func<str
     {
         lock (_lock)
         {
-            if (Equals(_target, target))
+            if (!Equals(_target, target))
             {
-                (_proven, _provenLast, _turnBegan) = (address, false, null);
+                return;
             }
+
+            (_proven, _provenLast, _turnBegan) = (address, false, null);
         }
+
+        memory?.Remember(target, address);
     }
 
     /// <summary>It was not reached at any of its addresses, or over no link.</summary>

@@ -169,7 +169,9 @@ internal sealed class LaneKeeper : IAsyncDisposable
                 live.Lane.SetRole(role);
             }
 
-            if (wan is { IsUsable: true } && NeedsCompany(live) is { } need && await TryDialAsync(PatienceWith(wan), stopping) is { } fresh)
+            // Looked at while the link is away too: what has lasted for the whole outage need not last longer when it is back.
+            string? need = NeedsCompany(live);
+            if (wan is { IsUsable: true } && need is not null && await TryDialAsync(PatienceWith(wan), stopping) is { } fresh)
             {
                 _logger.LaneReplaced(_name, live.Lane.Id, fresh.Lane.Id, need);
                 live.Lane.Close();

@@ -18,6 +18,36 @@ public sealed class LyingNamesTests
 
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(90);
 
+    [SkippableFact]
+    public async Task A_gateway_that_starts_behind_the_lie_finds_the_VPS_that_it_knew()
+    {
+        await using Scene scene = await Scene.PrepareAsync(new ProductSettings { Public = [Name] });
+        string folder = $"/etc/netns/{scene.Lab.Gateway.Name}", hosts = Path.Combine(folder, "hosts");
+        Directory.CreateDirectory(folder);
+        try
+        {
+            await File.WriteAllTextAsync(hosts, $"{LabAddresses.Vps} {Name}\n");
+            await scene.Product.StartVpsAsync();
+            await scene.Product.PairAsync();
+            scene.Product.StartGateway();
+            await scene.Product.WaitForConnectedAsync();
+
+            // A portal's resolver: somebody who answers, and is not the VPS. However the gateway ended.
+            await File.WriteAllTextAsync(hosts, $"{LabAddresses.Internet} {Name}\n");
+            scene.Product.Gateway.Kill();
+            await scene.Product.Gateway.WaitForExitAsync();
+            scene.Product.StartGateway();
+            await scene.Product.WaitForConnectedAsync(Generous);
+            await scene.Product.WaitForStatusAsync(
+                s => s.GetProperty("links").EnumerateArray().All(l => l.GetProperty("state").GetString() == "up"), "every link up", Generous);
+            await scene.Curl.DownloadAsync(WayIn.SocksV4, 1, 100_000);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <summary>Two minutes for what VpsNamesTests show of the decision alone: on request.</summary>
     [SkippableFact]
     public async Task What_works_goes_on_and_a_restarted_VPS_is_found_again()
