@@ -98,6 +98,9 @@ internal sealed class EngineStream
 
     internal long PeriodStartUs { get; set; }
 
+    /// <summary>When its reader last took something; before that, when it began.</summary>
+    internal long ReadAtUs { get; set; }
+
     internal long PeriodBytes { get; set; }
 
     /// <summary>Blocks, and the list of what came ahead: a peer that leaves a hole behind every byte pays for the list.</summary>

@@ -240,13 +240,21 @@ internal sealed partial class TrunkEngine : IFrameSink
             : throw new TrunkProtocolException("stream numbers with too many holes", endsSession: true);
     }
 
-    /// <summary>The memory is used up: whoever holds most of it goes, so that the others can go on.</summary>
+    /// <summary>
+    /// A byte of a stream that nobody has read for <see cref="SleepUs"/> counts as so many. A quick reader's window may hold more at a moment than each of
+    /// hundreds that sleep, and it is these that use up the memory; yet a little that lies for a second must not go before a hoard that is nibbled at.
+    /// </summary>
+    private const int SleepersWeight = 64;
+
+    private const long SleepUs = 1_000_000;
+
+    /// <summary>The memory is used up: whoever holds most of it goes, sleepers first, so that the others can go on.</summary>
     private void ResetLargest()
     {
         EngineStream? largest = null;
         foreach (var stream in _streams.Values)
         {
-            if (largest is null || stream.ReceiveHeldBytes > largest.ReceiveHeldBytes)
+            if (largest is null || WeightOf(stream) > WeightOf(largest))
             {
                 largest = stream;
             }
@@ -258,7 +266,7 @@ internal sealed partial class TrunkEngine : IFrameSink
         }
 
         // Where thousands hold a little each, some more at once: nobody shall make us look at them all for every frame.
-        long worthIt = Math.Max(1, largest.ReceiveHeldBytes / 2);
+        long worthIt = Math.Max(1, WeightOf(largest) / 2);
         long enough = _budget.ResetBytes - (_budget.ResetBytes / ResetSpare);
         ResetForMemory(largest);
         foreach (var stream in _streams.Values)
@@ -268,12 +276,14 @@ internal sealed partial class TrunkEngine : IFrameSink
                 return;
             }
 
-            if (stream.ReceiveHeldBytes >= worthIt)
+            if (WeightOf(stream) >= worthIt)
             {
                 ResetForMemory(stream);
             }
         }
     }
+
+    private long WeightOf(EngineStream stream) => stream.ReceiveHeldBytes * (_nowUs - stream.ReadAtUs > SleepUs ? SleepersWeight : 1);
 
     private void ResetForMemory(EngineStream stream)
     {

@@ -105,6 +105,7 @@ internal sealed partial class TrunkEngine
         {
             _share.AddPromised(-count);
             stream.PeriodBytes += count;
+            stream.ReadAtUs = nowUs;
             if (!stream.IsAllRead)
             {
                 Widen(stream, nowUs);
@@ -145,7 +146,7 @@ internal sealed partial class TrunkEngine
 
     private EngineStream Add(uint id, FlowClass flowClass, long nowUs)
     {
-        var stream = new EngineStream(id, flowClass, _budget.Pool) { QuickTokens = QuickBytes, QuickTokensAtUs = nowUs, PeriodStartUs = nowUs };
+        var stream = new EngineStream(id, flowClass, _budget.Pool) { QuickTokens = QuickBytes, QuickTokensAtUs = nowUs, PeriodStartUs = nowUs, ReadAtUs = nowUs };
         stream.Window = _role == TrunkRole.Gateway ? FirstWindow() : EarlyWindowBytes;
         Grant(stream, stream.Window);
         _streams.Add(id, stream);

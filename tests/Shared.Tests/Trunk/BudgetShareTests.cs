@@ -64,6 +64,41 @@ public sealed class BudgetShareTests
         }
     }
 
+    /// <summary>Hundreds that sleep use up the memory, each with less than a quick reader's window has in it for a moment: it is they who go.</summary>
+    [Fact]
+    public void Who_reads_is_not_reset_for_those_who_sleep()
+    {
+        var budget = new TrunkBudget(8 << 20);
+        var events = new SilentEvents();
+        var engine = new TrunkEngine(TrunkRole.Vps, new EarliestCompletionScheduler(), budget, new TrunkOptions { FirstWindowBytes = 1 << 20 }, events);
+        var lane = engine.AddLane(1, LaneRole.Normal, 1);
+        long now = 1;
+        engine.Received(lane, PeerFrames.Open(1), ++now);
+        var reader = events.OpenedStreams.ShouldHaveSingleItem();
+        engine.Reply(reader, new FlowReply(OpenResult.Opened, null), now);
+        for (uint id = 2; id < 126; id++)
+        {
+            for (long offset = 0; offset + 16_000 <= TrunkEngine.EarlyWindowBytes; offset += 16_000)
+            {
+                engine.Received(lane, PeerFrames.Frame(TrunkFrameType.Data, 0, id, offset, 16_000), ++now);
+            }
+        }
+
+        events.BrokenStreams.ShouldBeEmpty();
+        now += 2_000_000;
+        long read = 0;
+        for (long offset = 0; offset + 16_000 <= 1 << 20; offset += 16_000)
+        {
+            engine.Received(lane, PeerFrames.Frame(TrunkFrameType.Data, 0, 1, offset, 16_000), ++now);
+            read += engine.Read(reader, new byte[1000], now);
+        }
+
+        budget.ReceiveBytes.ShouldBeLessThanOrEqualTo(budget.Bytes);
+        events.BrokenStreams.ShouldNotBeEmpty();
+        events.BrokenStreams.ShouldNotContain(b => b.Stream == reader);
+        (reader.UnreadBytes + read).ShouldBe(1_040_000, "all that came is there");
+    }
+
     /// <summary>A gateway that takes downloads and acknowledges nothing holds the memory for sending, and another one still has its part of it.</summary>
     [Fact]
     public void A_session_that_acknowledges_nothing_leaves_another_one_its_part_for_sending()
