@@ -49,8 +49,10 @@ internal sealed class EarliestCompletionScheduler : IFrameScheduler
             }
         }
 
-        return Math.Min(ahead, Math.Min(rate * MaxAheadSeconds, MaxAheadBytes));
+        return Math.Min(ahead, rate * MaxAheadUs(rate) / 1e6);
     }
+
+    public double MaxAheadUs(double totalRateBytesPerSecond) => 1e6 * Math.Min(MaxAheadSeconds, MaxAheadBytes / totalRateBytesPerSecond);
 
     public double BacklogBytes(ReadOnlySpan<LaneView> lanes)
     {

@@ -37,6 +37,12 @@ internal sealed class EngineLane(uint id, LaneRole role, FrameParser parser)
     /// <summary>Stream bytes in <see cref="Urgent"/>.</summary>
     internal long UrgentBytes { get; set; }
 
+    /// <summary>How much later than expected its frames may come for the places that they are given.</summary>
+    internal double SpareUs { get; set; }
+
+    /// <summary>It repairs what it lost, and would not have anything more there in time: bulk goes without it until it has.</summary>
+    internal bool IsTooLate { get; set; }
+
     /// <summary>What it may still carry for lanes that are late; grows with a part of its rate.</summary>
     internal double RescueTokens { get; set; }
 
@@ -126,6 +132,9 @@ internal struct SentFrame
 
     /// <summary>When its acknowledgement was expected.</summary>
     internal long ExpectedAtUs;
+
+    /// <summary>How much later it may come for the place in its stream that it was given.</summary>
+    internal float SpareUs;
 
     /// <summary>It went again on another lane, or waits to.</summary>
     internal bool IsAgain;

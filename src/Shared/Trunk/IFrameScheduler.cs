@@ -9,6 +9,9 @@ internal interface IFrameScheduler
     /// </summary>
     double BytesAhead(ReadOnlySpan<LaneView> lanes, int self);
 
+    /// <summary>How far behind the quickest lane's a place can be, as time of the whole trunk.</summary>
+    double MaxAheadUs(double totalRateBytesPerSecond);
+
     /// <summary>How much must wait for the slowest lane to find its place in it.</summary>
     double BacklogBytes(ReadOnlySpan<LaneView> lanes);
 

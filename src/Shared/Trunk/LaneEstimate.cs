@@ -24,6 +24,12 @@ internal sealed class LaneEstimate
     private const double LatenessGain = 0.2;
     private const double LatenessMemoryUs = 4_000_000;
 
+    /// <summary>
+    /// How quickly a lane without anything under way is taken for quick again: it was left out because it was late, and nothing but carrying shows
+    /// that it no longer is.
+    /// </summary>
+    private const double RestMemoryUs = 1_000_000;
+
     private LaneReading _reading;
     private bool _hasReading;
     private long _readAtUs;
@@ -34,6 +40,7 @@ internal sealed class LaneEstimate
     private double _deviationUs;
     private double _latenessUs;
     private long _acknowledgedAtUs;
+    private long _restedAtUs;
 
     /// <summary>The last reading; the default where there was none.</summary>
     internal ref readonly LaneReading Reading => ref _reading;
@@ -157,5 +164,18 @@ internal sealed class LaneEstimate
         {
             _latenessUs += LatenessGain * (error - _latenessUs);
         }
+    }
+
+    /// <summary>Nothing is under way.</summary>
+    internal void Rest(long nowUs)
+    {
+        double part = Math.Exp(-Math.Max(0, nowUs - Math.Max(_restedAtUs, _acknowledgedAtUs)) / RestMemoryUs);
+        _restedAtUs = nowUs;
+        if (_delayKnown && _delayUs > RttUs)
+        {
+            _delayUs = RttUs + ((_delayUs - RttUs) * part);
+        }
+
+        _latenessUs *= part;
     }
 }

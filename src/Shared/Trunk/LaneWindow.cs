@@ -151,7 +151,8 @@ internal sealed class LaneWindow
         {
             if (rises && excess > Math.Min(StartPart * _leastUs, MaxStartUs))
             {
-                _bytes = Math.Min(_bytes, there) * StartGrowth;
+                // A lane may have nothing on its way at this moment, and must not be left without a window for that.
+                _bytes = Math.Max(Floor(rateBytesPerSecond), Math.Min(_bytes, there) * StartGrowth);
             }
 
             return;

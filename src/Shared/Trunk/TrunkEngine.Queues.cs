@@ -17,7 +17,7 @@ internal sealed partial class TrunkEngine
         Refill(stream, nowUs);
         bool wasQuick = stream.QuickTokens > 0;
         stream.QuickTokens -= bytes;
-        bool isQuick = stream.QuickTokens > 0 || stream.FlowClass == FlowClass.Redundant;
+        bool isQuick = !IsBulk(stream);
         if (stream.Waiting.IsEmpty)
         {
             Unqueue(stream);
@@ -40,9 +40,11 @@ internal sealed partial class TrunkEngine
         {
             Refill(stream, nowUs);
             stream.IsInSendQueue = true;
-            (stream.QuickTokens > 0 || stream.FlowClass == FlowClass.Redundant ? _quick : _bulk).Add(stream);
+            (IsBulk(stream) ? _bulk : _quick).Add(stream);
         }
     }
+
+    private static bool IsBulk(EngineStream stream) => stream.QuickTokens <= 0 && stream.FlowClass != FlowClass.Redundant;
 
     private void Unqueue(EngineStream stream)
     {

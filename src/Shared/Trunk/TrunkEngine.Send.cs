@@ -124,7 +124,7 @@ internal sealed partial class TrunkEngine
                 ResentBytes += end - start;
             }
 
-            return WriteData(lane, stream, start, end, buffer, nowUs);
+            return WriteData(lane, stream, start, end, 0, buffer, nowUs);
         }
 
         var control = PopUrgent(lane);
@@ -156,7 +156,7 @@ internal sealed partial class TrunkEngine
         }
 
         new TrunkFrame(control.Type, control.Code, length, control.Id, value).Write(buffer);
-        Note(lane, control, 0, nowUs);
+        Note(lane, control, 0, 0, nowUs);
         return TrunkFrame.HeaderBytes + length;
     }
 
@@ -207,7 +207,7 @@ internal sealed partial class TrunkEngine
             }
         }
 
-        for (int tries = _bulk.Count; tries > 0 && queue + used < limit; tries--)
+        for (int tries = lane.IsTooLate ? 0 : _bulk.Count; tries > 0 && queue + used < limit; tries--)
         {
             var stream = _bulk[_nextBulk = (_nextBulk + 1) % _bulk.Count];
             int written = TakeFrame(lane, stream, self, _bulk.Count, frame, buffer[used..], nowUs);
@@ -266,7 +266,7 @@ internal sealed partial class TrunkEngine
 
         long end = Math.Min(gapEnd, start + room);
         stream.Waiting.Remove(start, end);
-        int written = WriteData(lane, stream, start, end, buffer, nowUs);
+        int written = WriteData(lane, stream, start, end, IsBulk(stream) ? lane.SpareUs : 0, buffer, nowUs);
         _views[self] = _views[self] with { ArrivalUs = _views[self].ArrivalUs + (written * 1e6 / _views[self].RateBytesPerSecond) };
         Account(stream, end - start, nowUs);
         if (stream.FlowClass == FlowClass.Redundant && (lane == _best ? _second : _best) is { } other)
@@ -306,7 +306,7 @@ internal sealed partial class TrunkEngine
         return false;
     }
 
-    private int WriteData(EngineLane lane, EngineStream stream, long start, long end, Span<byte> buffer, long nowUs)
+    private int WriteData(EngineLane lane, EngineStream stream, long start, long end, double spareUs, Span<byte> buffer, long nowUs)
     {
         bool fin = stream.IsFinished && end == stream.SendEnd;
         int length = (int)(end - start - (fin ? 1 : 0));
@@ -315,11 +315,11 @@ internal sealed partial class TrunkEngine
         stream.LaneBits |= 1UL << (int)(lane.Id & 63);
         lane.SentPayloadBytes += length;
         lane.SentRate.Add(length, nowUs);
-        Note(lane, new Outgoing(TrunkFrameType.Data, stream.Id, 0, start, end, stream), length, nowUs);
+        Note(lane, new Outgoing(TrunkFrameType.Data, stream.Id, 0, start, end, stream), length, spareUs, nowUs);
         return TrunkFrame.HeaderBytes + length;
     }
 
-    private void Note(EngineLane lane, in Outgoing content, int length, long nowUs)
+    private void Note(EngineLane lane, in Outgoing content, int length, double spareUs, long nowUs)
     {
         double queue = lane.Estimate.QueueUs(nowUs);
         if (lane.Sent.Count == 0)
@@ -337,6 +337,7 @@ internal sealed partial class TrunkEngine
             SentAtUs = nowUs,
             QueueUs = (float)queue,
             ExpectedAtUs = nowUs + (long)(queue + lane.Estimate.DelayUs),
+            SpareUs = (float)spareUs,
         });
         lane.SentCount++;
         lane.OutstandingBytes += length;

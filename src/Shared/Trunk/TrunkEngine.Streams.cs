@@ -18,7 +18,7 @@ internal sealed partial class TrunkEngine
     private const long WorthWritingBytes = 16 * 1024;
 
     /// <summary>Windows are sized for what was read in such a period, over the slowest lane and then some.</summary>
-    private const double WindowPeriods = 2.5;
+    private const double WindowPeriods = 4;
     private const long MinPeriodUs = 30_000;
     private const long MaxPeriodUs = 1_000_000;
 

@@ -16,6 +16,9 @@ internal sealed partial class TrunkEngine
     private const double HopelessFactor = 2;
     private const double HopelessUs = 20_000;
 
+    /// <summary>There, back with the word of the loss, and there again.</summary>
+    private const double RepairRtts = 1.5;
+
     /// <summary>
     /// A lane gives at most this part of its rate to second copies, and so much of it at once: a small quick lane must not spend itself on what a
     /// large slow one will bring all the same.
@@ -136,7 +139,8 @@ internal sealed partial class TrunkEngine
 
             // Late: by more than half of what another lane would take. Hopeless: it will be, by much more than that.
             double leftUs = Math.Max(sent.ExpectedAtUs, _resumedAtUs) - nowUs;
-            bool isLate = -leftUs > OverdueUs + Math.Max(soonUs / 2, Math.Min(lane.Estimate.DeviationUs, soonUs));
+            bool isLate = -leftUs > OverdueUs + Math.Max(soonUs / 2, Math.Min(lane.Estimate.DeviationUs, soonUs))
+                && (-leftUs > OverdueUs + sent.SpareUs || RepairLeftUs(lane, nowUs) > soonUs + HopelessUs);
             bool isHopeless = leftUs > (HopelessFactor * soonUs) + HopelessUs;
             if (!isLate && !isHopeless)
             {
@@ -163,6 +167,19 @@ internal sealed partial class TrunkEngine
 
             other = next;
         }
+    }
+
+    /// <summary>
+    /// How long what waits on a lane behind a lost segment still waits: the oldest frame comes a round trip later than it would have, for each time that it is
+    /// lost, and all others with it. On lines that lose often nearly every frame is late by that; a second copy, which takes longer, is then only
+    /// a part of the rate lost.
+    /// </summary>
+    private static double RepairLeftUs(EngineLane lane, long nowUs)
+    {
+        ref var oldest = ref lane.Sent[0];
+        double rttUs = lane.Estimate.RttUs;
+        double ageUs = nowUs - oldest.SentAtUs - oldest.QueueUs;
+        return ageUs < RepairRtts * rttUs ? (RepairRtts * rttUs) - ageUs : rttUs - ((ageUs - (RepairRtts * rttUs)) % rttUs);
     }
 
     /// <summary>The other lane that would bring something soonest, if any has room for it.</summary>

@@ -171,6 +171,12 @@ internal sealed partial class TrunkEngine
 
     private bool _noneWell;
 
+    /// <summary>A lane that repairs what it lost takes one round trip more, or several; one that is merely long does not.</summary>
+    private const double TooLateRtts = 1.25;
+
+    /// <summary>A lane of more than this part of the others' rate is not replaced by their second copies (<see cref="RescuePart"/>, which several late lanes share).</summary>
+    private const double ReplacedPart = RescuePart / 2;
+
     /// <summary>Brings the views and the two quickest lanes up to date.</summary>
     private void Rank(long nowUs)
     {
@@ -196,6 +202,11 @@ internal sealed partial class TrunkEngine
         {
             var lane = _lanes[i];
             bool takes = TakesPart(lane);
+            if (lane.Sent.Count == 0)
+            {
+                lane.Estimate.Rest(nowUs);
+            }
+
             double arrival = lane.Estimate.ArrivalUs(nowUs);
             _views[i] = new LaneView(Math.Max(1, lane.Estimate.RateBytesPerSecond), arrival + lane.Estimate.LatenessUs, takes);
             if (!takes)
@@ -213,6 +224,18 @@ internal sealed partial class TrunkEngine
             {
                 (_second, second) = (lane, arrival);
             }
+        }
+
+        double total = Math.Max(1, TotalRate());
+        double mostUs = best + _scheduler.MaxAheadUs(total);
+        for (int i = 0; i < _lanes.Count; i++)
+        {
+            // A place is given no further behind than that; what comes later than its place is not waited for.
+            double latenessUs = _lanes[i].Estimate.LatenessUs;
+            double leftUs = mostUs - (_views[i].ArrivalUs - latenessUs);
+            _lanes[i].SpareUs = Math.Clamp(leftUs, 0, latenessUs);
+            _lanes[i].IsTooLate = leftUs < 0 && _lanes[i].Estimate.DelayUs > TooLateRtts * _lanes[i].Estimate.RttUs
+                && _views[i].RateBytesPerSecond > ReplacedPart * (total - _views[i].RateBytesPerSecond);
         }
 
         _backlogBytes = _scheduler.BacklogBytes(_views.AsSpan(0, _lanes.Count));

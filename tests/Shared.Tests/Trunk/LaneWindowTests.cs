@@ -85,6 +85,22 @@ public sealed class LaneWindowTests
     }
 
     [Fact]
+    public void A_lane_with_nothing_on_its_way_is_not_left_without_a_window()
+    {
+        // A start-up that rises while its queue grows is held back to what is on the way: which may be nothing at the moment of the look.
+        double rate = Rate / 100;
+        Read(LeastMs, 10_000, rate: rate);
+        for (int i = 0; i < 12; i++)
+        {
+            rate *= 1.2;
+            Read(LeastMs * 2, 0, rate: rate);
+            _window.Bytes(_nowUs).ShouldBeGreaterThan(60_000);
+        }
+
+        double.IsPositiveInfinity(_window.Bytes(_nowUs)).ShouldBeFalse("the start-up was not held back: this test shows nothing");
+    }
+
+    [Fact]
     public void Neighbours_are_not_limited()
     {
         for (int i = 0; i < 50; i++)
@@ -103,7 +119,7 @@ public sealed class LaneWindowTests
         }
     }
 
-    private void Read(double rttMs, long there, double variationMs = 0.3, double leastMs = LeastMs)
+    private void Read(double rttMs, long there, double variationMs = 0.3, double leastMs = LeastMs, double rate = Rate)
     {
         _nowUs += (long)(rttMs * 1000) + 1;
         var reading = new LaneReading
@@ -117,6 +133,6 @@ public sealed class LaneWindowTests
             DeliveryRateBytesPerSecond = (long)Rate,
             CongestionWindowBytes = 2 * PathBytes,
         };
-        _window.Read(reading, Rate, isFull: true, _nowUs);
+        _window.Read(reading, rate, isFull: true, _nowUs);
     }
 }
