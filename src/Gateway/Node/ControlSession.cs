@@ -98,6 +98,11 @@ internal sealed class ControlSession(
         {
             return dialFailure ?? Explain(e);
         }
+        catch (RpcException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Our own ending, told in gRPC's words: which of the two is heard first depends on the moment.
+            throw new OperationCanceledException(cancellationToken);
+        }
     }
 
     private async Task<Welcome> ReadWelcomeAsync(IAsyncStreamReader<VpsMessage> stream, CancellationToken cancellationToken)

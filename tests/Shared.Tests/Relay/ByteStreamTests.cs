@@ -8,7 +8,8 @@ namespace Aggregator.Shared.Tests.Relay;
 /// <summary>What every stream promises, over real sockets.</summary>
 public sealed class ByteStreamTests
 {
-    private static readonly CancellationToken Patience = new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
+    /// <summary>From each use on: of the class it would end the last tests of a loaded machine.</summary>
+    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
 
     public static TheoryData<Wire> All => [Wire.Tcp, Wire.Mptcp, Wire.Tls, Wire.TlsMptcp];
 

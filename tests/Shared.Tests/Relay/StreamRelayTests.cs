@@ -8,7 +8,8 @@ namespace Aggregator.Shared.Tests.Relay;
 /// <summary>client ── relay ── server, over real sockets.</summary>
 public sealed class StreamRelayTests
 {
-    private static readonly CancellationToken Patience = new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
+    /// <summary>From each use on: of the class it would end the last tests of a loaded machine.</summary>
+    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
 
     private readonly RelayBudget _budget = new(largeCount: 8, smallCount: 8);
 

@@ -8,7 +8,8 @@ namespace Aggregator.Shared.Tests.Relay;
 /// <summary>A direction is ended while bytes come in the other: nobody may decrypt meanwhile, or the process ends by "double free or corruption".</summary>
 public sealed class TlsGateTests
 {
-    private static readonly CancellationToken Patience = new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
+    /// <summary>From each use on: of the class it would end the last tests of a loaded machine.</summary>
+    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(300);
 
     [Fact]

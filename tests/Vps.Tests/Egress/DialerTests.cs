@@ -13,7 +13,8 @@ namespace Aggregator.Vps.Tests.Egress;
 /// <summary>Real sockets on loopback; only the name server is ours.</summary>
 public sealed class DialerTests
 {
-    private static readonly CancellationToken Patience = new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
+    /// <summary>From each use on: of the class it would end the last tests of a loaded machine.</summary>
+    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
 
     private readonly Names _names = new();
 

@@ -14,7 +14,8 @@ namespace Aggregator.Vps.Tests.Listener;
 /// <summary>Whatever comes to the port from people we do not know, while a gateway goes on beside it.</summary>
 public sealed class PortListenerTests
 {
-    private static readonly CancellationToken Patience = new CancellationTokenSource(TimeSpan.FromSeconds(90)).Token;
+    /// <summary>From each use on: of the class it would end the last tests of a loaded machine.</summary>
+    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(90)).Token;
 
     [Theory]
     [InlineData("GET / HTTP/1.1\r\nHost: x\r\n\r\n")]

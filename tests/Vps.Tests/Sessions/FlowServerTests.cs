@@ -12,7 +12,8 @@ namespace Aggregator.Vps.Tests.Sessions;
 /// <summary>Flows through the whole daemon: gateway's half ── port ── sessions ── egress ── a real target.</summary>
 public sealed class FlowServerTests
 {
-    private static readonly CancellationToken Patience = new CancellationTokenSource(TimeSpan.FromSeconds(90)).Token;
+    /// <summary>From each use on: of the class it would end the last tests of a loaded machine.</summary>
+    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(90)).Token;
 
     [Fact]
     public async Task Bytes_ends_and_the_bound_address_come_through()

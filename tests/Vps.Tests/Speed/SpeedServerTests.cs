@@ -14,7 +14,8 @@ namespace Aggregator.Vps.Tests.Speed;
 /// <summary>Who gets what on test connections: those of a run that is theirs, as many as there may be, and nobody else anything.</summary>
 public sealed class SpeedServerTests
 {
-    private static readonly CancellationToken Patience = new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
+    /// <summary>From each use on: of the class it would end the last tests of a loaded machine.</summary>
+    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token;
 
     [Fact]
     public async Task A_run_serves_its_own_gateway_only_and_ends_with_its_call()
