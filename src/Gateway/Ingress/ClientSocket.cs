@@ -19,7 +19,17 @@ internal static class ClientSocket
     /// What a client may have here that the carrier has not taken yet (the kernel doubles the number and uses the half for its own books): a gigabit over
     /// a Wi-Fi of 16 ms. The kernel by itself would grow it to tens of megabytes beside a slower carrier, and an upload would be told done seconds before it is.
     /// </summary>
-    private const int ReceiveBufferBytes = 2 << 20;
+    private const int MostReceiveBytes = 2 << 20;
+
+    /// <summary>Of many at a time each gets less: 300 uploads that nobody took held 1.2 GB of the kernel's, and the lanes' own windows shrank to nothing for it.</summary>
+    private const long AllReceiveBytes = 32 << 20;
+
+    /// <summary>A gigabit in a wired LAN (1 ms).</summary>
+    private const int LeastReceiveBytes = 128 * 1024;
+
+    /// <param name="connections">Clients' connections now.</param>
+    internal static int ReceiveBufferBytes(long connections) =>
+        (int)Math.Clamp(AllReceiveBytes / Math.Max(1, connections), LeastReceiveBytes, MostReceiveBytes);
 
     /// <summary>Sets them and names the client. Null when it is gone already.</summary>
     internal static EndPoint? TryPrepare(Socket socket)
@@ -28,7 +38,6 @@ internal static class ClientSocket
         {
             CongestionChoice.Suit(socket);
             SocketOptions.SetNoDelay(socket);
-            socket.ReceiveBufferSize = ReceiveBufferBytes;
             SocketOptions.SetKeepAlive(socket, KeepAliveIdle, KeepAliveInterval, KeepAliveProbes);
             return socket.RemoteEndPoint;
         }

@@ -11,7 +11,7 @@ internal sealed class HttpIngress(IPEndPoint listen, IngressContext context)
 {
     protected override async Task ServeAsync(Socket socket, CancellationToken stopping)
     {
-        await using var client = new SocketByteStream(socket);
+        await using var client = new SocketByteStream(socket, ReceiveBufferBytes);
         if (ClientSocket.TryPrepare(socket) is not { } remote)
         {
             return;

@@ -16,7 +16,7 @@ internal sealed class SocksIngress(IPEndPoint listen, ImmutableArray<ProxyUser> 
 
     protected override async Task ServeAsync(Socket socket, CancellationToken stopping)
     {
-        await using var client = new SocketByteStream(socket);
+        await using var client = new SocketByteStream(socket, ReceiveBufferBytes);
         if (ClientSocket.TryPrepare(socket) is not { } remote)
         {
             return;

@@ -14,6 +14,9 @@ internal abstract class TcpIngress(string name, IPEndPoint listen, bool transpar
 
     protected IngressContext Context => context;
 
+    /// <summary>For a client's socket, at the moment of asking.</summary>
+    protected Func<int> ReceiveBufferBytes { get; } = () => ClientSocket.ReceiveBufferBytes(context.Flows.Active);
+
     public ValueTask<StartResult> StartAsync(CancellationToken cancellationToken)
     {
         Socket? socket = ListenSocket.TryOpen(name, listen, context.Limits.Backlog, transparent, out string? error);

@@ -15,7 +15,7 @@ internal sealed class TransparentIngress(IPEndPoint listen, IngressContext conte
 {
     protected override async Task ServeAsync(Socket socket, CancellationToken stopping)
     {
-        await using var client = new SocketByteStream(socket);
+        await using var client = new SocketByteStream(socket, ReceiveBufferBytes);
         if (ClientSocket.TryPrepare(socket) is not { } remote || OriginalDestination.TryRead(socket) is not { } meant)
         {
             return;

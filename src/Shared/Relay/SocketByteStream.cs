@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Aggregator.Interop;
 
 namespace Aggregator.Relay;
 
@@ -7,11 +8,22 @@ internal sealed class SocketByteStream : IByteStream, IOperationOwner
 {
     private readonly TranslatedOperation _read;
     private TranslatedOperation? _write;
+    /// <summary>
+    /// Read so much, and it is no small request. Before that the kernel sizes the receive buffer: it begins small and grows with what is read. Set from the start,
+    /// each connection could fill all of it, also one that nobody reads.
+    /// </summary>
+    private const long BulkBytes = 256 * 1024;
+
+    private readonly Func<int>? _receiveBufferBytes;
+    private long _readBeforeBound;
     private int _aborted;
 
-    internal SocketByteStream(Socket socket)
+    /// <param name="receiveBufferBytes">Asked once bulk comes in: what the kernel may hold of it (SO_RCVBUF). Null: the kernel's own sizing throughout.</param>
+    internal SocketByteStream(Socket socket, Func<int>? receiveBufferBytes = null)
     {
         Socket = socket;
+        _receiveBufferBytes = receiveBufferBytes;
+        _readBeforeBound = receiveBufferBytes is null ? long.MaxValue : BulkBytes;
         _read = new TranslatedOperation(this);
     }
 
@@ -76,7 +88,25 @@ internal sealed class SocketByteStream : IByteStream, IOperationOwner
         }
 
         SocketErrors.CheckSent(result, asked);
+        if (asked == 0 && _readBeforeBound != long.MaxValue && (_readBeforeBound -= result) <= 0)
+        {
+            BoundReceiveBuffer();
+        }
+
         return result;
+    }
+
+    private void BoundReceiveBuffer()
+    {
+        _readBeforeBound = long.MaxValue;
+        try
+        {
+            SocketBuffers.SetReceive(Socket.SafeHandle, _receiveBufferBytes!());
+        }
+        catch (ObjectDisposedException)
+        {
+            // Closed under us: the next operation tells.
+        }
     }
 
     Exception? IOperationOwner.Translate(Exception error) => SocketErrors.TryTranslate(error, Aborted);

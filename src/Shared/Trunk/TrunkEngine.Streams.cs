@@ -241,10 +241,11 @@ internal sealed partial class TrunkEngine
         {
             stream.Window = wanted;
         }
-        else if (wanted > stream.Window && _share.ReceiveBytes < _budget.Bytes / 4)
+        else if (wanted > stream.Window)
         {
-            // All is promised, to streams that do not use it: those that read get a little more all the same, but not all that many could want at once.
-            long more = Math.Min(Math.Min(wanted, CrowdedWindowBytes) - stream.Window, (_budget.Bytes / 2) - _share.BeyondBytes);
+            // All is promised, to streams that do not use it: those that read get a little more all the same, together half of what is really free.
+            long free = _budget.Bytes - _share.ReceiveBytes;
+            long more = Math.Min(Math.Min(wanted, CrowdedWindowBytes) - stream.Window, (free / 2) - _share.BeyondBytes);
             if (more > 0)
             {
                 stream.Window += more;

@@ -1,0 +1,48 @@
+using System.Net.Sockets;
+using Aggregator.Relay;
+using Shouldly;
+using Xunit;
+
+namespace Aggregator.Shared.Tests.Relay;
+
+/// <summary>What the kernel holds for a connection: little while nobody reads, so much and no more once it is bulk.</summary>
+public sealed class ReceiveBufferTests
+{
+    private const int BoundBytes = 512 * 1024;
+
+    [Fact]
+    public async Task A_connection_is_bounded_once_it_is_bulk_and_left_to_the_kernel_before()
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var (nearSocket, farSocket) = await StreamPairs.SocketsAsync(mptcp: false);
+        int untouched = nearSocket.ReceiveBufferSize;
+        await using var near = new SocketByteStream(nearSocket, () => BoundBytes);
+        await using var far = new SocketByteStream(farSocket);
+        nearSocket.ReceiveBufferSize.ShouldBe(untouched, "nothing was read yet");
+
+        byte[] buffer = new byte[64 * 1024];
+        int small = await PassAsync(near, far, buffer, 16 * 1024, timeout.Token);
+        small.ShouldBe(16 * 1024);
+        nearSocket.ReceiveBufferSize.ShouldNotBe(2 * BoundBytes, "a small request is no bulk");
+
+        await PassAsync(near, far, buffer, BoundBytes, timeout.Token);
+
+        // socket(7): the kernel doubles the number.
+        nearSocket.ReceiveBufferSize.ShouldBe(2 * BoundBytes);
+        await PassAsync(near, far, buffer, 8 * BoundBytes, timeout.Token);
+        nearSocket.ReceiveBufferSize.ShouldBe(2 * BoundBytes, "it does not grow any more");
+    }
+
+    private static async Task<int> PassAsync(SocketByteStream near, SocketByteStream far, byte[] buffer, int length, CancellationToken cancel)
+    {
+        Task sending = far.WriteAsync(new byte[length], cancel).AsTask();
+        int got = 0;
+        while (got < length)
+        {
+            got += await near.ReadAsync(buffer.AsMemory(0, Math.Min(buffer.Length, length - got)), cancel);
+        }
+
+        await sending;
+        return got;
+    }
+}
