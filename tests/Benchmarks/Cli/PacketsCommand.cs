@@ -71,17 +71,24 @@ internal static class PacketsCommand
         var figures = new List<TrunkFigure>();
         foreach (TrunkRow row in rows)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                figures.AddRange(await row.RunAsync(options, cancellationToken));
+                Add(await row.RunAsync(options, cancellationToken));
             }
             catch (Exception e) when (e is IOException or TimeoutException)
             {
-                figures.Add(new TrunkFigure(row.Key, row.Description, e.Message.Split('\n')[0], "to be measured", false));
+                Add([new TrunkFigure(row.Key, row.Description, e.Message.Split('\n')[0], "to be measured", false)]);
             }
         }
 
-        FigureTable.Write("Packets, shaped", figures);
+        void Add(IReadOnlyList<TrunkFigure> measured)
+        {
+            // At once: what ends a later row does not take this one with it.
+            figures.AddRange(measured);
+            FigureTable.Write("Packets, shaped", measured);
+        }
+
         return figures.All(f => f.Held is not false);
     }
 

@@ -42,6 +42,7 @@ internal static class TrunkCommand
             var figures = new List<TrunkFigure>();
             foreach (TrunkRow row in chosen)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 options.Progress($"{row.Key}: {row.Description}");
                 try
                 {

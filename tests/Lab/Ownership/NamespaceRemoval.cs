@@ -22,10 +22,17 @@ internal static class NamespaceRemoval
         Unlink(names);
     }
 
-    /// <summary>The same for the last moments of a process: kills and unlinks, waits for nobody.</summary>
+    /// <summary>The same for the last moments of a process, which has nobody to wait for it.</summary>
     internal static void RemoveNow(IReadOnlyCollection<string> names)
     {
-        Kill(Identities(names));
+        var identities = Identities(names);
+        using var never = new ManualResetEventSlim();
+        long start = TimeProvider.System.GetTimestamp();
+        while (Kill(identities) > 0 && TimeProvider.System.GetElapsedTime(start) < LongestDeath)
+        {
+            never.Wait(LookAgain);
+        }
+
         Unlink(names);
     }
 

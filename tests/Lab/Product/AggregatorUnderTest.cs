@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Aggregator.Cli;
+using Aggregator.Lab.Ownership;
 using Aggregator.Lab.Topology;
 using Aggregator.Processes;
 using Aggregator.Protocol.V1;
@@ -35,6 +36,7 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
     {
         Lab = lab;
         _settings = settings;
+        ExitCleanup.AddDirectory(_directory);
     }
 
     internal NetworkLab Lab { get; }
@@ -207,7 +209,7 @@ internal sealed class AggregatorUnderTest : IAsyncDisposable
             }
         }
 
-        Directory.Delete(_directory, recursive: true);
+        ExitCleanup.RemoveDirectory(_directory);
     }
 
     private static async Task WaitAsync(LabProcess process, Func<Task<bool>> condition, string what, TimeSpan atMost)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Aggregator.Interop;
+using Aggregator.Lab.Ownership;
 
 namespace Aggregator.Lab.Topology;
 
@@ -48,6 +49,8 @@ internal sealed class LabProcess : IAsyncDisposable
 
     internal static LabProcess Start(string networkNamespace, string role, LabProgram program)
     {
+        ExitCleanup.Check();
+
         // setsid and `ip netns exec` exec what follows them, so the process keeps its number.
         var start = new ProcessStartInfo("setsid", ["ip", "netns", "exec", networkNamespace, program.Program, .. program.Arguments])
         {

@@ -89,6 +89,7 @@ internal sealed class NetworkLab : IAsyncDisposable
             throw new UnauthorizedAccessException("a lab needs root: run it with sudo");
         }
 
+        ExitCleanup.Check();
         await LabRecord.SweepAsync();
         var lab = new NetworkLab(LabRecord.Claim(), spec);
         ExitCleanup.Add(lab._record);

@@ -30,6 +30,7 @@ internal static class PacketsScenario
         var figures = new List<TunnelFigures>();
         foreach (ITunnelContestant contestant in contestants)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             await using NetworkLab lab = await NetworkLab.CreateAsync(BenchmarkLabs.Unshaped);
             try
             {
