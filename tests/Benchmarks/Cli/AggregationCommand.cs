@@ -24,8 +24,9 @@ internal static class AggregationCommand
         };
         var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 2, Description = "how often each is measured" };
         var seconds = new Option<double>("--seconds") { DefaultValueFactory = _ => 8, Description = "length of a transfer at the lines' full rate" };
+        var connections = new Option<int>("--connections") { DefaultValueFactory = _ => 1, Description = "over how many at a time each moves its bytes" };
         var json = new Option<bool>("--json") { Description = "the report as JSON on standard output" };
-        var command = new Command("aggregation", "One transfer over unequal lines: our gateway against raw kernel MPTCP.") { wans, rounds, seconds, json };
+        var command = new Command("aggregation", "One transfer over unequal lines: our gateway against raw kernel MPTCP.") { wans, rounds, seconds, connections, json };
         var product = new ProductOptions(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -37,6 +38,7 @@ internal static class AggregationCommand
                 spec,
                 parsed.GetValue(rounds),
                 TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+                parsed.GetValue(connections),
                 product.Of(parsed),
                 Console.Error.WriteLine,
                 cancellationToken);
@@ -57,7 +59,7 @@ internal static class AggregationCommand
     private static void Write(IAnsiConsole console, AggregationReport report)
     {
         Table table = new Table()
-            .Title($"One transfer of {report.Bytes / 1e6:0} MB over lines of {report.LinesMbps:0} Mbit/s together; {report.Rounds} rounds")
+            .Title($"{report.Bytes / 1e6:0} MB over {report.Connections} connections at a time, over lines of {report.LinesMbps:0} Mbit/s together; {report.Rounds} rounds")
             .Border(TableBorder.Rounded);
         table.AddColumns("way", "direction", "Mbit/s, median (min–max)", "of raw kernel MPTCP");
         foreach (AggregationRow row in report.Rows)

@@ -59,5 +59,16 @@ internal static class StormCommand
         }
 
         console.Write(memory);
+        Table cpu = new Table().Title("Processor time, s").Border(TableBorder.Rounded);
+        cpu.AddColumns("", "opening all", "a second of idling");
+        foreach ((string name, StormCpu value) in ((string, StormCpu)[])[("gateway", report.GatewayCpu), ("VPS", report.VpsCpu)])
+        {
+            cpu.AddRow(name, $"{value.Opening:0.00}", $"{value.Idle:0.000}");
+        }
+
+        console.Write(cpu);
+        console.Write(new Text(report.Joined is { } seconds
+            ? $"Each connection had its subflow on each further line after {seconds:0.00} s ({report.Joins} joins).\n"
+            : $"{report.Joins} joins; not each connection has one on each further line.\n"));
     }
 }

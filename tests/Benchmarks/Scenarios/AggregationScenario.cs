@@ -12,11 +12,12 @@ namespace Aggregator.Benchmarks.Scenarios;
 /// <param name="Ratio">Over the better of the raw ways; null for these.</param>
 internal sealed record AggregationRow(string Way, string Direction, Spread Mbps, double? Ratio);
 
-internal sealed record AggregationReport(int Rounds, long Bytes, double LinesMbps, IReadOnlyList<AggregationRow> Rows);
+internal sealed record AggregationReport(int Rounds, long Bytes, int Connections, double LinesMbps, IReadOnlyList<AggregationRow> Rows);
 
 /// <summary>
 /// One transfer over two unequal lines: raw kernel MPTCP (iperf3) against one curl through our gateway, by SOCKS5, HTTP CONNECT and
-/// transparently. All move the same number of bytes and count from the first to the last.
+/// transparently. All move the same number of bytes and count from the first to the last. With the carrier mptcp a second gateway leaves its subflows
+/// to the kernel (`paths: kernel`).
 /// </summary>
 internal static class AggregationScenario
 {
@@ -24,15 +25,20 @@ internal static class AggregationScenario
     private const int IperfPort = 5201;
 
     internal static async Task<AggregationReport> RunAsync(
-        LabSpec spec, int rounds, TimeSpan length, ProductSettings settings, Action<string> progress, CancellationToken cancellationToken)
+        LabSpec spec, int rounds, TimeSpan length, int connections, ProductSettings settings, Action<string> progress, CancellationToken cancellationToken)
     {
         double down = spec.Wans.Sum(w => w.DownMbps ?? 0), up = spec.Wans.Sum(w => w.UpMbps ?? 0);
-        long bytes = (long)(Math.Min(down, up) * 1e6 / 8 * length.TotalSeconds);
+        long bytes = (long)(Math.Min(down, up) * 1e6 / 8 * length.TotalSeconds) / connections * connections;
 
         await using NetworkLab rawLab = await NetworkLab.CreateAsync(spec);
         await RivalMptcp.PrepareAsync(rawLab);
         await using NetworkLab lab = await NetworkLab.CreateAsync(spec);
         await using AggregatorUnderTest product = await AggregatorUnderTest.StartAsync(lab, settings);
+        bool compares = settings is { Carrier: "mptcp", GatewayMore: "" };
+        await using NetworkLab? kernelLab = compares ? await NetworkLab.CreateAsync(spec) : null;
+        await using AggregatorUnderTest? kernelProduct = kernelLab is null
+            ? null
+            : await AggregatorUnderTest.StartAsync(kernelLab, settings with { GatewayMore = "paths: kernel\n" });
         foreach (NetworkLab each in (NetworkLab[])[rawLab, lab])
         {
             each.Vps.Start("mptcpize", "run", "iperf3", "-s", "-p", Text(IperfPort));
@@ -40,16 +46,23 @@ internal static class AggregationScenario
         }
 
         string[] http = Generator.Command("http", $"{LabAddresses.Internet}:{HttpPort}");
-        lab.Internet.Start(http[0], http[1..]);
-        await lab.Internet.WaitForListenerAsync(HttpPort);
+        foreach (NetworkLab each in (NetworkLab[])[lab, .. kernelLab is null ? (NetworkLab[])[] : [kernelLab]])
+        {
+            each.Internet.Start(http[0], http[1..]);
+            await each.Internet.WaitForListenerAsync(HttpPort);
+        }
 
+        Task<double> CurlsAsync(NetworkLab over, bool isDown, params string[] proxy) => SeveralAsync(over, bytes, connections, isDown, proxy, cancellationToken);
         (string Name, bool Raw, Func<bool, Task<double>> Measure)[] ways =
         [
-            ("kernel MPTCP, iperf3", true, d => IperfAsync(rawLab, bytes, d, cancellationToken)),
-            ("kernel MPTCP, iperf3, with our gateway's settings", true, d => IperfAsync(lab, bytes, d, cancellationToken)),
-            ("curl, SOCKS5", false, d => CurlAsync(lab, bytes, d, ["--socks5-hostname", product.Socks.ToString()], cancellationToken)),
-            ("curl, HTTP CONNECT", false, d => CurlAsync(lab, bytes, d, ["--proxytunnel", "--proxy", $"http://{product.Http}"], cancellationToken)),
-            ("curl, transparent", false, d => CurlAsync(lab, bytes, d, [], cancellationToken)),
+            ("kernel MPTCP, iperf3", true, d => IperfAsync(rawLab, bytes, connections, d, cancellationToken)),
+            ("kernel MPTCP, iperf3, with our gateway's settings", true, d => IperfAsync(lab, bytes, connections, d, cancellationToken)),
+            ("curl, SOCKS5", false, d => CurlsAsync(lab, d, "--socks5-hostname", product.Socks.ToString())),
+            .. kernelLab is null
+                ? ((string, bool, Func<bool, Task<double>>)[])[]
+                : [("curl, SOCKS5, paths: kernel", false, d => CurlsAsync(kernelLab, d, "--socks5-hostname", product.Socks.ToString()))],
+            ("curl, HTTP CONNECT", false, d => CurlsAsync(lab, d, "--proxytunnel", "--proxy", $"http://{product.Http}")),
+            ("curl, transparent", false, d => CurlsAsync(lab, d)),
         ];
         var series = new Dictionary<(string Way, bool Down), Series>();
         for (int round = 1; round <= rounds; round++)
@@ -77,19 +90,29 @@ internal static class AggregationScenario
             }));
         }
 
-        return new AggregationReport(rounds, bytes, Math.Min(down, up), rows);
+        return new AggregationReport(rounds, bytes, connections, Math.Min(down, up), rows);
     }
 
-    private static async Task<double> IperfAsync(NetworkLab lab, long bytes, bool down, CancellationToken cancellationToken)
+    private static async Task<double> IperfAsync(NetworkLab lab, long bytes, int connections, bool down, CancellationToken cancellationToken)
     {
         ToolResult result = await lab.Gateway.RunAsync(
             "mptcpize",
-            ["run", "iperf3", "-J", "-c", LabAddresses.Vps.ToString(), "-p", Text(IperfPort), "-n", Text(bytes), .. down ? (string[])["-R"] : []],
+            ["run", "iperf3", "-J", "-c", LabAddresses.Vps.ToString(), "-p", Text(IperfPort), "-n", Text(bytes / connections), "-P", Text(connections), .. down ? (string[])["-R"] : []],
             cancellationToken);
         using JsonDocument report = JsonDocument.Parse(result.OutputOrThrow());
         return report.RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bits_per_second").GetDouble() / 1e6;
     }
 
+    /// <returns>Mbit/s of all together, until the last has ended.</returns>
+    private static async Task<double> SeveralAsync(
+        NetworkLab lab, long bytes, int connections, bool down, IReadOnlyList<string> proxy, CancellationToken cancellationToken)
+    {
+        double[] seconds = await Task.WhenAll(
+            Enumerable.Range(0, connections).Select(_ => CurlAsync(lab, bytes / connections, down, proxy, cancellationToken)));
+        return bytes * 8 / seconds.Max() / 1e6;
+    }
+
+    /// <returns>Seconds.</returns>
     private static async Task<double> CurlAsync(
         NetworkLab lab, long bytes, bool down, IReadOnlyList<string> proxy, CancellationToken cancellationToken)
     {
@@ -109,7 +132,7 @@ internal static class AggregationScenario
         string[] fields = output.Trim().Split(' ');
         long moved = long.Parse(fields[0], CultureInfo.InvariantCulture);
         double seconds = double.Parse(fields[1], CultureInfo.InvariantCulture);
-        return moved == bytes ? bytes * 8 / seconds / 1e6 : throw new IOException($"curl moved {moved} of {bytes} bytes");
+        return moved == bytes ? seconds : throw new IOException($"curl moved {moved} of {bytes} bytes");
     }
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);

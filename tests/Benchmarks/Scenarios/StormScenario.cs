@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -12,7 +13,15 @@ namespace Aggregator.Benchmarks.Scenarios;
 /// <param name="IdleBytesPerFlow">(Open − Before) / flows.</param>
 internal sealed record StormMemory(long Before, long Open, long Peak, double IdleBytesPerFlow);
 
-internal sealed record StormReport(StormResult Opened, StormResult AfterIdling, StormMemory Gateway, StormMemory Vps);
+/// <summary>Processor time of a daemon in seconds.</summary>
+/// <param name="Opening">From the first flow until the second look (<see cref="Idle"/> begins then): opening, and what it leaves to do.</param>
+/// <param name="Idle">A second of all flows without traffic.</param>
+internal sealed record StormCpu(double Opening, double Idle);
+
+/// <param name="Joined">Seconds from the first flow until each MPTCP connection of the gateway had a subflow on each further line; null: it never had, or none is wanted.</param>
+/// <param name="Joins">Of them, until then.</param>
+internal sealed record StormReport(
+    StormResult Opened, StormResult AfterIdling, StormMemory Gateway, StormMemory Vps, StormCpu GatewayCpu, StormCpu VpsCpu, double? Joined, long Joins);
 
 /// <summary>Thousands of flows opened at once through the gateway's SOCKS5 server to an echo server: how many are lost, how long it takes, what they cost.</summary>
 internal static class StormScenario
@@ -31,7 +40,9 @@ internal static class StormScenario
         await StormAsync(lab, product, 1, TimeSpan.Zero);
         ProcessUsage gatewayBefore = ProcessUsage.Of(product.Gateway.Id), vpsBefore = ProcessUsage.Of(product.Vps.Id);
         progress($"opening {flows} flows");
-        ProcessUsage gatewayOpen = default, vpsOpen = default;
+        ProcessUsage gatewayOpen = default, vpsOpen = default, gatewayIdle = default, vpsIdle = default;
+        using var enough = new CancellationTokenSource();
+        Task<(double? Seconds, long Joins)> joined = JoinedAsync(lab, flows, enough.Token);
         (StormResult opened, StormResult again) = await StormAsync(
             lab,
             product,
@@ -40,12 +51,47 @@ internal static class StormScenario
             async () =>
             {
                 progress($"idle for {idle.TotalSeconds:0} s");
-                await Task.Delay(idle * 0.8);
+                await Task.Delay(idle * 0.4);
+                (gatewayIdle, vpsIdle) = (ProcessUsage.Of(product.Gateway.Id), ProcessUsage.Of(product.Vps.Id));
+                await Task.Delay(idle * 0.4);
                 gatewayOpen = ProcessUsage.Of(product.Gateway.Id);
                 vpsOpen = ProcessUsage.Of(product.Vps.Id);
             });
+        await enough.CancelAsync();
+        (double? seconds, long joins) = await joined;
         return new StormReport(
-            opened, again, Memory(gatewayBefore, gatewayOpen, product.Gateway, flows), Memory(vpsBefore, vpsOpen, product.Vps, flows));
+            opened,
+            again,
+            Memory(gatewayBefore, gatewayOpen, product.Gateway, flows),
+            Memory(vpsBefore, vpsOpen, product.Vps, flows),
+            Cpu(gatewayBefore, gatewayIdle, gatewayOpen, idle * 0.4),
+            Cpu(vpsBefore, vpsIdle, vpsOpen, idle * 0.4),
+            seconds,
+            joins);
+    }
+
+    private static StormCpu Cpu(ProcessUsage before, ProcessUsage idle, ProcessUsage after, TimeSpan between) =>
+        new(idle.CpuSeconds - before.CpuSeconds, (after.CpuSeconds - idle.CpuSeconds) / between.TotalSeconds);
+
+    /// <summary>By the kernel's own counters: as many joins answered as connections, on each line but the one that each began on.</summary>
+    private static async Task<(double? Seconds, long Joins)> JoinedAsync(NetworkLab lab, int flows, CancellationToken enough)
+    {
+        long began = Stopwatch.GetTimestamp();
+        long joins = 0;
+        while (!enough.IsCancellationRequested)
+        {
+            IReadOnlyDictionary<string, long> mptcp = await KernelCounters.ReadAsync(lab.Gateway, "MPTcpExt");
+            long connections = mptcp["MPCapableSYNACKRX"];
+            joins = mptcp["MPJoinSynAckRx"];
+            if (connections > flows && joins >= connections * (lab.Wans.Count - 1))
+            {
+                return (Stopwatch.GetElapsedTime(began).TotalSeconds, joins);
+            }
+
+            await Task.Delay(100, enough).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return (null, joins);
     }
 
     private static StormMemory Memory(ProcessUsage before, ProcessUsage open, LabProcess process, int flows) => new(
