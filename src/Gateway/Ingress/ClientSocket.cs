@@ -16,6 +16,12 @@ internal static class ClientSocket
     private const int KeepAliveProbes = 6;
 
     /// <summary>
+    /// What each client begins with (the kernel doubles it to its own 128 KB). Left to tcp_rmem it is the 4 MB that connections to the VPS need from the start
+    /// (BufferSizes), and whoever nobody reads from fills them: 300 such held 570 MB.
+    /// </summary>
+    internal const int FirstReceiveBytes = 64 * 1024;
+
+    /// <summary>
     /// What a client may have here that the carrier has not taken yet (the kernel doubles the number and uses the half for its own books): a gigabit over
     /// a Wi-Fi of 16 ms. The kernel by itself would grow it to tens of megabytes beside a slower carrier, and an upload would be told done seconds before it is.
     /// </summary>

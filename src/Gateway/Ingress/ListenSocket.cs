@@ -18,6 +18,7 @@ internal static class ListenSocket
             {
                 // A LAN's bridge or Wi-Fi may get its address after us; `status` warns while it has none.
                 SocketOptions.SetFreeBind(socket);
+                SocketBuffers.BeginReceive(socket.SafeHandle, ClientSocket.FirstReceiveBytes);
                 if (transparent)
                 {
                     SocketOptions.SetTransparent(socket, listen.AddressFamily);

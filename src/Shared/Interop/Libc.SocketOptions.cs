@@ -14,6 +14,9 @@ internal static unsafe partial class Libc
     internal const int SO_BINDTODEVICE = 25;
     internal const int SO_SNDBUFFORCE = 32;
     internal const int SO_RCVBUFFORCE = 33;
+
+    /// <summary>Since Linux 5.15: which of the two sizes are held fast (SOCK_SNDBUF_LOCK, SOCK_RCVBUF_LOCK) in place of being the kernel's to change.</summary>
+    internal const int SO_BUF_LOCK = 72;
     internal const int SO_MARK = 36;
     internal const int SO_PROTOCOL = 38;
     internal const int SO_MAX_PACING_RATE = 47;

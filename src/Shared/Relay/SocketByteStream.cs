@@ -8,22 +8,34 @@ internal sealed class SocketByteStream : IByteStream, IOperationOwner
 {
     private readonly TranslatedOperation _read;
     private TranslatedOperation? _write;
+
     /// <summary>
     /// Read so much, and it is no small request. Before that the kernel sizes the receive buffer: it begins small and grows with what is read. Set from the start,
     /// each connection could fill all of it, also one that nobody reads.
     /// </summary>
     private const long BulkBytes = 256 * 1024;
 
+    /// <summary>The kernel can double a buffer within so much: asked as often, an answer that has become smaller comes in time.</summary>
+    private const long AskAgainBytes = 1024 * 1024;
+
     private readonly Func<int>? _receiveBufferBytes;
-    private long _readBeforeBound;
+    private long _readBeforeAsking;
+
+    /// <summary>What it was set to; 0: the kernel sizes it.</summary>
+    private int _bound;
+
+    /// <summary>The most that it ever had. The kernel grows a buffer only when more is read in a round trip than ever was before.</summary>
+    private int _most;
     private int _aborted;
 
-    /// <param name="receiveBufferBytes">Asked once bulk comes in: what the kernel may hold of it (SO_RCVBUF). Null: the kernel's own sizing throughout.</param>
+    /// <param name="receiveBufferBytes">
+    /// Asked once bulk comes in and then now and again: what the kernel may hold of it (SO_RCVBUF); 0 for the kernel's own sizing. Null: that throughout.
+    /// </param>
     internal SocketByteStream(Socket socket, Func<int>? receiveBufferBytes = null)
     {
         Socket = socket;
         _receiveBufferBytes = receiveBufferBytes;
-        _readBeforeBound = receiveBufferBytes is null ? long.MaxValue : BulkBytes;
+        _readBeforeAsking = receiveBufferBytes is null ? long.MaxValue : BulkBytes;
         _read = new TranslatedOperation(this);
     }
 
@@ -88,20 +100,35 @@ internal sealed class SocketByteStream : IByteStream, IOperationOwner
         }
 
         SocketErrors.CheckSent(result, asked);
-        if (asked == 0 && _readBeforeBound != long.MaxValue && (_readBeforeBound -= result) <= 0)
+        if (asked == 0 && _readBeforeAsking != long.MaxValue && (_readBeforeAsking -= result) <= 0)
         {
-            BoundReceiveBuffer();
+            _readBeforeAsking = AskAgainBytes;
+            BoundReceiveBuffer(_receiveBufferBytes!());
         }
 
         return result;
     }
 
-    private void BoundReceiveBuffer()
+    private void BoundReceiveBuffer(int bytes)
     {
-        _readBeforeBound = long.MaxValue;
+        // Less than a doubling is not worth a call.
+        bool same = bytes == 0 || _bound == 0 ? bytes == _bound : bytes < 2L * _bound && _bound < 2L * bytes;
+        if (same)
+        {
+            return;
+        }
+
         try
         {
-            SocketBuffers.SetReceive(Socket.SafeHandle, _receiveBufferBytes!());
+            // socket(7): the kernel tells the double of what it is given.
+            _most = Math.Max(_most, Socket.ReceiveBufferSize / 2);
+            SocketBuffers.SetReceive(Socket.SafeHandle, bytes == 0 ? _most : bytes);
+            if (bytes == 0)
+            {
+                SocketBuffers.Release(Socket.SafeHandle);
+            }
+
+            _bound = bytes;
         }
         catch (ObjectDisposedException)
         {

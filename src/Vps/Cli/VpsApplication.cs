@@ -74,6 +74,7 @@ internal static class VpsApplication
         services.AddSingleton<INameResolver, NameResolver>();
         services.AddSingleton<EgressPolicySource>();
         services.AddSingleton<BuiltInTargets>();
+        services.AddSingleton<TcpMemoryShare>();
         services.AddSingleton<Dialer>();
         var servers = new OwnServers();
         services.AddSingleton(s => new NameService(

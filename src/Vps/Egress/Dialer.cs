@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using Aggregator.Flows;
+using Aggregator.Health;
 using Aggregator.Mptcp;
+using Aggregator.Relay;
 
 namespace Aggregator.Vps.Egress;
 
@@ -11,7 +13,7 @@ namespace Aggregator.Vps.Egress;
 /// or as soon as that one failed, and the first connection wins.
 /// </summary>
 internal sealed class Dialer(
-    INameResolver resolver, EgressPolicySource policy, IOwnAddresses own, TimeProvider time, BuiltInTargets? builtIn = null)
+    INameResolver resolver, EgressPolicySource policy, IOwnAddresses own, TimeProvider time, BuiltInTargets? builtIn = null, TcpMemoryShare? memory = null)
 {
     /// <summary>RFC 8305 section 8.</summary>
     internal static readonly TimeSpan ResolutionDelay = TimeSpan.FromMilliseconds(50);
@@ -21,6 +23,11 @@ internal sealed class Dialer(
 
     /// <summary>For all of it. The kernel's own limit is over two minutes; clients give up long before.</summary>
     internal static readonly TimeSpan TotalTime = TimeSpan.FromSeconds(10);
+
+    private readonly Func<int>? _receiveBufferBytes = memory is null ? null : memory.ReceiveBufferBytes;
+
+    /// <summary>The target's side of a flow.</summary>
+    internal SocketByteStream Carry(Socket socket) => new(socket, _receiveBufferBytes);
 
     /// <summary>Never throws for what happens to a dial.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> fired.</exception>

@@ -128,7 +128,7 @@ internal sealed class FlowServer(Dialer dialer, RelayBudget budget, TimeProvider
                 return;
             }
 
-            await using var outside = new SocketByteStream(socket);
+            await using var outside = dialer.Carry(socket);
             if (stream is TlsByteStream tls)
             {
                 InlineCompletions.Prefer(tls.Socket);

@@ -112,7 +112,7 @@ internal sealed class TrunkFlows(LiveGateway gateway, Dialer dialer, RelayBudget
             var local = (IPEndPoint)socket.LocalEndPoint!;
             stream.Reply(new FlowReply(
                 OpenResult.Opened, local.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(local.Address.MapToIPv4(), local.Port) : local));
-            return new SocketByteStream(socket);
+            return dialer.Carry(socket);
         }
         catch
         {

@@ -1,4 +1,7 @@
+using System.Net;
 using System.Net.Sockets;
+using Aggregator.Interop;
+using Aggregator.Mptcp;
 using Aggregator.Relay;
 using Shouldly;
 using Xunit;
@@ -31,6 +34,48 @@ public sealed class ReceiveBufferTests
         nearSocket.ReceiveBufferSize.ShouldBe(2 * BoundBytes);
         await PassAsync(near, far, buffer, 8 * BoundBytes, timeout.Token);
         nearSocket.ReceiveBufferSize.ShouldBe(2 * BoundBytes, "it does not grow any more");
+    }
+
+    [Fact]
+    public async Task The_bound_follows_what_is_allowed_and_goes_where_there_is_plenty()
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var (nearSocket, farSocket) = await StreamPairs.SocketsAsync(mptcp: false);
+        int allowed = BoundBytes;
+        await using var near = new SocketByteStream(nearSocket, () => allowed);
+        await using var far = new SocketByteStream(farSocket);
+        byte[] buffer = new byte[64 * 1024];
+        async Task<int> AfterBulkAsync()
+        {
+            await PassAsync(near, far, buffer, 8 << 20, timeout.Token);
+            return nearSocket.ReceiveBufferSize;
+        }
+
+        (await AfterBulkAsync()).ShouldBe(2 * BoundBytes);
+        allowed = BoundBytes - 1000;
+        (await AfterBulkAsync()).ShouldBe(2 * BoundBytes, "a little less is not worth a call");
+        allowed = BoundBytes / 4;
+        (await AfterBulkAsync()).ShouldBe(BoundBytes / 2);
+        allowed = 0;
+        (await AfterBulkAsync()).ShouldBeGreaterThanOrEqualTo(2 * BoundBytes, "what it had, and the kernel's own sizing again");
+    }
+
+    [Fact]
+    public async Task What_a_listener_gives_its_connections_to_begin_with_grows_with_what_is_read()
+    {
+        const int First = 16 * 1024;
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using Socket listener = TcpSocket.Listen(
+            new IPEndPoint(IPAddress.Loopback, 0), 1, socket => SocketBuffers.BeginReceive(socket.SafeHandle, First));
+        var farSocket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await farSocket.ConnectAsync(listener.LocalEndPoint!, timeout.Token);
+        Socket nearSocket = await listener.AcceptAsync(timeout.Token);
+        await using var far = new SocketByteStream(farSocket);
+        await using var near = new SocketByteStream(nearSocket);
+        nearSocket.ReceiveBufferSize.ShouldBe(2 * First);
+
+        await PassAsync(near, far, new byte[64 * 1024], 16 << 20, timeout.Token);
+        nearSocket.ReceiveBufferSize.ShouldBeGreaterThan(2 * First);
     }
 
     private static async Task<int> PassAsync(SocketByteStream near, SocketByteStream far, byte[] buffer, int length, CancellationToken cancel)
