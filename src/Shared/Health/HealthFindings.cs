@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 
 namespace Aggregator.Health;
@@ -40,10 +41,20 @@ internal static class HealthFindings
     /// <summary>A drop in a thousand packets halves what one TCP stream reaches over 100 ms.</summary>
     private const double DropsPerSecond = 1, DropRatio = 0.001;
 
+    /// <summary>
+    /// A finding that was there goes below this part of its mark only. A load of 4 on two processors that swings by a tenth was told, and logged, every
+    /// few seconds.
+    /// </summary>
+    private const double Stay = 0.8;
+
     /// <summary>What NTP holds is a thousand times less; logs of both sides cannot be compared beyond it.</summary>
     private static readonly TimeSpan MostSkew = TimeSpan.FromSeconds(1);
 
     internal static HealthLevel Level(IEnumerable<Finding> findings) => findings.Select(f => f.Level).DefaultIfEmpty(HealthLevel.Ok).Max();
+
+    /// <summary>Findings by code, for the next look's <see cref="HealthPicture.Before"/>.</summary>
+    internal static IReadOnlyDictionary<string, HealthLevel> ByCode(IEnumerable<Finding> findings) =>
+        findings.GroupBy(f => f.Code).ToImmutableDictionary(g => g.Key, g => g.Max(f => f.Level));
 
     internal static IReadOnlyList<Finding> Of(HealthPicture picture) =>
         [.. All(picture).OfType<Finding>().OrderByDescending(f => f.Level)];
@@ -53,22 +64,22 @@ internal static class HealthFindings
         var (sample, rates) = (picture.Sample, picture.Rates);
         yield return Small(picture);
         yield return TooLittleForLinks(picture);
-        yield return Available(sample.Memory);
-        yield return Pressure(sample.MemoryPressure);
-        yield return Swapping(rates);
+        yield return Available(picture);
+        yield return Pressure(picture);
+        yield return Swapping(picture);
         yield return Swappiness(sample);
-        yield return TcpMemory(sample.TcpMemory);
-        yield return Limit("conntrack", "tracked connections of the firewall", sample.Conntrack,
+        yield return TcpMemory(picture);
+        yield return Limit(picture, "conntrack", "tracked connections of the firewall", sample.Conntrack,
             "raise net.netfilter.nf_conntrack_max (`aggregator-vps tune`), or take the aggregator's port out of connection tracking");
-        yield return Limit("descriptors", "file descriptors of the daemon", sample.Process?.Descriptors ?? default,
+        yield return Limit(picture, "descriptors", "file descriptors of the daemon", sample.Process?.Descriptors ?? default,
             "raise LimitNOFILE in its systemd unit, or `ulimit -n` where it is started");
-        yield return Limit("files", "open files of the whole host", sample.Files, "raise fs.file-max, or find the program that keeps them open");
-        yield return Load(sample);
-        yield return Steal(rates);
-        yield return Throttled(sample, rates);
+        yield return Limit(picture, "files", "open files of the whole host", sample.Files, "raise fs.file-max, or find the program that keeps them open");
+        yield return Load(picture);
+        yield return Steal(picture);
+        yield return Throttled(picture);
         foreach (var nic in rates.Nics)
         {
-            yield return Drops(nic);
+            yield return Drops(picture, nic);
         }
 
         yield return Mptcp(sample);
@@ -101,29 +112,41 @@ internal static class HealthFindings
                 "more memory, or fewer links with long delays; until then rates stay lower than the links")
             : null;
 
-    private static Finding? Available(MemoryFigures memory)
+    /// <summary>The mark of a level, lower where the last look found it.</summary>
+    private static double Mark(HealthPicture picture, string code, double mark, HealthLevel level = HealthLevel.Warn) =>
+        picture.Before.TryGetValue(code, out HealthLevel before) && before >= level ? Stay * mark : mark;
+
+    private static HealthLevel Severity(HealthPicture picture, string code, double value, double criticalMark) =>
+        value >= Mark(picture, code, criticalMark, HealthLevel.Critical) ? HealthLevel.Critical : HealthLevel.Warn;
+
+    private static Finding? Available(HealthPicture picture)
     {
-        if (memory is not { TotalBytes: > 0 and var total, AvailableBytes: { } available } || available >= ShortAvailable * total)
+        if (picture.Sample.Memory is not { TotalBytes: > 0 and var total, AvailableBytes: { } available })
         {
             return null;
         }
 
-        return new Finding("memory-short", available < CriticalAvailable * total ? HealthLevel.Critical : HealthLevel.Warn,
+        // The less the worse: its reciprocal has marks like the others.
+        double missing = (double)total / available;
+        return missing <= Mark(picture, "memory-short", 1 / ShortAvailable)
+            ? null
+            : new Finding("memory-short", Severity(picture, "memory-short", missing, 1 / CriticalAvailable),
             $"{Megabytes(available)} of {Megabytes(total)} of memory are available",
             "end what takes it (`ps aux --sort -rss | head`), or add memory; until then buffers are kept small and new flows may be refused");
     }
 
-    private static Finding? Pressure(PressureFigures pressure) => pressure.SomeAvg10 is { } some && some >= MemoryPressure
-        ? new Finding("memory-pressure", some >= CriticalMemoryPressure ? HealthLevel.Critical : HealthLevel.Warn,
+    private static Finding? Pressure(HealthPicture picture) => picture.Sample.MemoryPressure.SomeAvg10 is { } some && some >= Mark(picture, "memory-pressure", MemoryPressure)
+        ? new Finding("memory-pressure", Severity(picture, "memory-pressure", some, CriticalMemoryPressure),
             Text($"programs waited for memory in {some:0.#} % of the last 10 s"),
             "free or add memory: waiting for it delays every packet")
         : null;
 
-    private static Finding? Swapping(HealthRates rates)
+    private static Finding? Swapping(HealthPicture picture)
     {
+        HealthRates rates = picture.Rates;
         double most = Math.Max(rates.SwapInPagesPerSecond ?? 0, rates.SwapOutPagesPerSecond ?? 0);
-        return most >= SwappingPages
-            ? new Finding("swapping", most >= CriticalSwappingPages ? HealthLevel.Critical : HealthLevel.Warn,
+        return most >= Mark(picture, "swapping", SwappingPages)
+            ? new Finding("swapping", Severity(picture, "swapping", most, CriticalSwappingPages),
                 Text($"the host is swapping: {rates.SwapInPagesPerSecond ?? 0:0} pages/s in, {rates.SwapOutPagesPerSecond ?? 0:0} pages/s out"),
                 "free or add memory, and lower vm.swappiness (`aggregator-vps tune`): packets wait for the disk")
             : null;
@@ -136,26 +159,29 @@ internal static class HealthFindings
                 $"set it to {MostSwappiness} or lower; `aggregator-vps tune --apply` does, and keeps it over a restart")
             : null;
 
-    private static Finding? TcpMemory(TcpMemoryFigures tcp)
+    private static Finding? TcpMemory(HealthPicture picture)
     {
-        if (tcp is not { UsedPages: { } used, PressurePages: > 0 and var mark } || used < NearTcpPressure * mark)
+        if (picture.Sample.TcpMemory is not { UsedPages: { } used, PressurePages: > 0 and var mark }
+            || used < Mark(picture, "tcp-memory", NearTcpPressure) * mark)
         {
             return null;
         }
 
-        return new Finding("tcp-memory", used >= mark ? HealthLevel.Critical : HealthLevel.Warn,
+        return new Finding("tcp-memory", Severity(picture, "tcp-memory", used, mark),
             Text($"TCP holds {used} pages, and from {mark} on (tcp_mem) the kernel cuts every connection's window"),
             "`aggregator-vps tune` shows a tcp_mem that fits this host's memory; otherwise add memory");
     }
 
-    private static Finding? Limit(string code, string what, UsageFigures usage, string remedy) => usage.Ratio is { } ratio && ratio >= NearLimit
-        ? new Finding(code, ratio >= AtLimit ? HealthLevel.Critical : HealthLevel.Warn, Text($"{usage.Used} of at most {usage.Max} {what} are in use"), remedy)
+    private static Finding? Limit(HealthPicture picture, string code, string what, UsageFigures usage, string remedy) =>
+        usage.Ratio is { } ratio && ratio >= Mark(picture, code, NearLimit)
+        ? new Finding(code, Severity(picture, code, ratio, AtLimit), Text($"{usage.Used} of at most {usage.Max} {what} are in use"), remedy)
         : null;
 
-    private static Finding? Load(HealthSample sample)
+    private static Finding? Load(HealthPicture picture)
     {
-        bool load = sample is { Load1: { } one, Cpu.Cpus: > 0 and var cpus } && one >= HighLoadPerCpu * cpus;
-        return load || sample.CpuPressure.SomeAvg10 >= CpuPressure
+        HealthSample sample = picture.Sample;
+        bool load = sample is { Load1: { } one, Cpu.Cpus: > 0 and var cpus } && one >= Mark(picture, "load", HighLoadPerCpu) * cpus;
+        return load || sample.CpuPressure.SomeAvg10 >= Mark(picture, "load", CpuPressure)
             ? new Finding("load", HealthLevel.Warn,
                 Text($"the load is {sample.Load1?.ToString("0.0", CultureInfo.InvariantCulture) ?? "not known"} on {sample.Cpu.Cpus?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} processors")
                     + (sample.CpuPressure.SomeAvg10 is { } waited ? Text($"; programs waited for one in {waited:0.#} % of the last 10 s") : ""),
@@ -163,18 +189,20 @@ internal static class HealthFindings
             : null;
     }
 
-    private static Finding? Steal(HealthRates rates) => rates.StealRatio is { } steal && steal >= HighSteal
+    private static Finding? Steal(HealthPicture picture) => picture.Rates.StealRatio is { } steal && steal >= Mark(picture, "steal", HighSteal)
         ? new Finding("steal", HealthLevel.Warn, Text($"{steal * 100:0} % of this virtual machine's processor time went to others on the same hardware"),
             "ask the provider, or take a plan with dedicated processors")
         : null;
 
-    private static Finding? Throttled(HealthSample sample, HealthRates rates) => sample.CpuQuota is { } quota && rates.ThrottledRatio is { } throttled && throttled >= OftenThrottled
+    private static Finding? Throttled(HealthPicture picture) =>
+        picture.Sample.CpuQuota is { } quota && picture.Rates.ThrottledRatio is { } throttled && throttled >= Mark(picture, "cpu-quota", OftenThrottled)
         ? new Finding("cpu-quota", HealthLevel.Warn,
-            Text($"the daemon's cgroup may use {quota.LimitCpus:0.##} of {sample.Cpu.Cpus?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} processors, and had used that up in {throttled * 100:0} % of the last periods"),
+            Text($"the daemon's cgroup may use {quota.LimitCpus:0.##} of {picture.Sample.Cpu.Cpus?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} processors, and had used that up in {throttled * 100:0} % of the last periods"),
             "raise the quota (CPUQuota= of the systemd unit, --cpus of the container): packets wait for the next period")
         : null;
 
-    private static Finding? Drops(NicRate nic) => nic.DroppedPerSecond >= DropsPerSecond && nic.DropRatio >= DropRatio
+    private static Finding? Drops(HealthPicture picture, NicRate nic) =>
+        nic.DroppedPerSecond >= Mark(picture, "nic-drops", DropsPerSecond) && nic.DropRatio >= Mark(picture, "nic-drops", DropRatio)
         ? new Finding("nic-drops", HealthLevel.Warn,
             Text($"{nic.Name} drops {nic.DroppedPerSecond:0} packets/s, {nic.DropRatio * 100:0.##} % of its traffic"),
             "raise net.core.netdev_max_backlog (`aggregator-vps tune`) and the interface's rings (`ethtool -G`); TCP takes drops for a full line")

@@ -28,5 +28,8 @@ internal sealed record HealthPicture(HealthSample Sample, HealthRates Rates)
 
     internal ImmutableArray<ClockSkew> Clocks { get; init; } = [];
 
+    /// <summary>What was found at the look before, by code: what swings around its mark stays found until it is well below.</summary>
+    internal IReadOnlyDictionary<string, HealthLevel> Before { get; init; } = ImmutableDictionary<string, HealthLevel>.Empty;
+
     internal MemoryNeed? Need => MemoryNeed.Of(Gateways, Sample);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Aggregator.Health;
 using Aggregator.Protocol.V1;
 using Microsoft.Extensions.Hosting;
@@ -18,6 +19,7 @@ internal sealed class HealthMonitor(
     private readonly Lock _lock = new();
     private TaskCompletionSource<HealthLook> _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private HealthLook? _last;
+    private IReadOnlyDictionary<string, HealthLevel> _found = ImmutableDictionary<string, HealthLevel>.Empty;
     private string _level = HealthReport.Name(HealthLevel.Ok);
 
     /// <summary>The newest look; waits for the first.</summary>
@@ -63,7 +65,8 @@ internal sealed class HealthMonitor(
     {
         var sample = HealthSample.Read(files, time, withProcess: true);
         var rates = before is null ? HealthRates.None : HealthRates.Between(before, sample, time);
-        var picture = new HealthPicture(sample, rates) { Gateways = loads.Read(), Clocks = clocks.All };
+        var picture = new HealthPicture(sample, rates) { Gateways = loads.Read(), Clocks = clocks.All, Before = _found };
+        _found = HealthFindings.ByCode(HealthFindings.Of(picture));
         LogChange(HealthReport.Of(picture));
         TaskCompletionSource<HealthLook> told;
         HealthLook look;

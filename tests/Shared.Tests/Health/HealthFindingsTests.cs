@@ -48,6 +48,31 @@ public sealed class HealthFindingsTests
     }
 
     [Fact]
+    public void What_swings_around_its_mark_is_one_finding_until_it_is_well_below()
+    {
+        (double Load, string Expected)[] looks = [(3.9, ""), (4.1, "load:Warn"), (3.9, "load:Warn"), (3.3, "load:Warn"), (3.1, ""), (3.9, ""), (4.0, "load:Warn")];
+        Follow(looks, load => Usual with { Load1 = load, Cpu = new(2, 1, 0) });
+        (double Pages, string Expected)[] pages =
+            [(79, ""), (80, "tcp-memory:Warn"), (100, "tcp-memory:Critical"), (81, "tcp-memory:Critical"), (79, "tcp-memory:Warn"), (65, "tcp-memory:Warn"), (63, ""), (79, "")];
+        Follow(pages, used => Usual with { TcpMemory = new((long)used, 100, 150) });
+        (double Available, string Expected)[] memory = [(11, ""), (9, "memory-short:Warn"), (12, "memory-short:Warn"), (13, ""), (3, "memory-short:Critical"), (4.5, "memory-short:Critical"), (6, "memory-short:Warn")];
+        Follow(memory, percent => Usual with { Memory = new(4_000_000_000, (long)(percent * 40_000_000), 4_000_000_000, null) });
+        (double Available, string Expected)[] gone = [(0, "memory-short:Critical")];
+        Follow(gone, _ => Usual with { Memory = new(4_000_000_000, 0, 4_000_000_000, null) });
+    }
+
+    private static void Follow((double Value, string Expected)[] looks, Func<double, HealthSample> sample)
+    {
+        IReadOnlyDictionary<string, HealthLevel> before = ImmutableDictionary<string, HealthLevel>.Empty;
+        foreach ((double value, string expected) in looks)
+        {
+            var findings = HealthFindings.Of(new HealthPicture(sample(value), HealthRates.None) { Before = before });
+            string.Join(' ', findings.Select(f => $"{f.Code}:{f.Level}")).ShouldBe(expected, $"at {value}");
+            before = HealthFindings.ByCode(findings);
+        }
+    }
+
+    [Fact]
     public void A_clock_is_off_only_beyond_what_the_measurement_may_be_wrong_by()
     {
         Codes(Usual, clocks: [new("gateway home", TimeSpan.FromSeconds(-3), TimeSpan.FromSeconds(1))]).ShouldBe("clock-skew:Warn");
