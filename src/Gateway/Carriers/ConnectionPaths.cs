@@ -31,7 +31,7 @@ internal sealed class ConnectionPaths : IConnectionPaths, IAsyncDisposable
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ConcurrentQueue<Socket> _fresh = new();
     private readonly List<KeptConnection> _kept = [];
-    private readonly MptcpSubflow[] _subflows = new MptcpSubflow[MptcpSampler.MostSubflows];
+    private readonly SubflowLook _look = new();
     private readonly Task _loop;
     private ImmutableArray<JoinPath> _paths = [];
     private SubflowSockets? _sockets;
@@ -192,7 +192,7 @@ internal sealed class ConnectionPaths : IConnectionPaths, IAsyncDisposable
     /// <returns>False: it has ended, or goes on as plain TCP.</returns>
     private async ValueTask<bool> ReviewAsync(KeptConnection kept, CancellationToken stopping)
     {
-        if (!TrySample(kept, out int count))
+        if (!_look.TryAt(kept.Socket))
         {
             return false;
         }
@@ -204,7 +204,7 @@ internal sealed class ConnectionPaths : IConnectionPaths, IAsyncDisposable
                 continue;
             }
 
-            if (Find(path.Address, count) is not { } found)
+            if (_look.From(path.Address) is not { } found)
             {
                 await CreateAsync(kept, path, asked, stopping);
                 continue;
@@ -255,7 +255,7 @@ internal sealed class ConnectionPaths : IConnectionPaths, IAsyncDisposable
         foreach (KeptConnection kept in _kept)
         {
             KeptConnection.Asked? asked = kept.Forget(local);
-            if (!TrySample(kept, out int count) || Find(local, count) is not { } subflow)
+            if (!_look.TryAt(kept.Socket) || _look.From(local) is not { } subflow)
             {
                 continue;
             }
@@ -285,42 +285,6 @@ internal sealed class ConnectionPaths : IConnectionPaths, IAsyncDisposable
         if (left > 0)
         {
             _logger.PathLeft(left, local.ToString());
-        }
-    }
-
-    /// <summary>The subflow from this address that is there or on its way.</summary>
-    private (IPEndPoint Local, IPEndPoint Remote)? Find(IPAddress local, int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            ref readonly MptcpSubflow subflow = ref _subflows[i];
-            if (subflow.Local.Has(local) && subflow.Tcp.State is TcpState.Established or TcpState.SynSent or TcpState.CloseWait
-                && subflow.Local.ToEndPoint() is { } from && subflow.Remote.ToEndPoint() is { } to)
-            {
-                return (from, to);
-            }
-        }
-
-        return null;
-    }
-
-    private bool TrySample(KeptConnection kept, out int count)
-    {
-        count = 0;
-        if (kept.Socket.SafeHandle.IsClosed)
-        {
-            return false;
-        }
-
-        try
-        {
-            int errno = MptcpSampler.TryRead(kept.Socket, _subflows, out MptcpSample sample);
-            count = sample.Count;
-            return errno == 0 && !sample.Connection.FellBack;
-        }
-        catch (Exception e) when (e is ObjectDisposedException or SocketException)
-        {
-            return false;
         }
     }
 }

@@ -30,7 +30,7 @@ internal sealed class BackupPaths : IConnectionPaths, IAsyncDisposable
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Lock _lock = new();
     private readonly List<Kept> _kept = [];
-    private readonly MptcpSubflow[] _subflows = new MptcpSubflow[MptcpSampler.MostSubflows];
+    private readonly SubflowLook _look = new();
     private readonly Task _loop;
 
     private BackupPaths(IWanList wans, MptcpPathManager manager, TimeProvider time, ILogger logger)
@@ -124,7 +124,7 @@ internal sealed class BackupPaths : IConnectionPaths, IAsyncDisposable
         var wans = _wans.Current;
         foreach (Kept kept in all)
         {
-            if (!TrySample(kept, out int count))
+            if (!_look.TryAt(kept.Socket))
             {
                 lock (_lock)
                 {
@@ -137,12 +137,12 @@ internal sealed class BackupPaths : IConnectionPaths, IAsyncDisposable
             for (byte i = 0; i < wans.Length; i++)
             {
                 // Ids tell a connection's paths apart for its peer; 0 is the first subflow's.
-                await ReviewAsync(kept, wans[i], (byte)(i + 1), count, stopping);
+                await ReviewAsync(kept, wans[i], (byte)(i + 1), stopping);
             }
         }
     }
 
-    private async ValueTask ReviewAsync(Kept kept, Wan wan, byte id, int count, CancellationToken stopping)
+    private async ValueTask ReviewAsync(Kept kept, Wan wan, byte id, CancellationToken stopping)
     {
         if (wan.Interface == kept.Path.Interface)
         {
@@ -154,7 +154,7 @@ internal sealed class BackupPaths : IConnectionPaths, IAsyncDisposable
         if (local is null || !wan.IsUsable)
         {
             // Ended, and not left to its backed-off timers: a fresh one comes when the WAN does.
-            if (attempt.Local is { } old && Find(old, count) is { } dead)
+            if (attempt.Local is { } old && _look.From(old) is { } dead)
             {
                 await _manager.DestroySubflowAsync(kept.Token, dead.Local, dead.Remote, stopping);
             }
@@ -163,7 +163,7 @@ internal sealed class BackupPaths : IConnectionPaths, IAsyncDisposable
             return;
         }
 
-        if (Find(local, count) is not null || _time.GetTimestamp() < attempt.NotBefore)
+        if (_look.From(local) is not null || _time.GetTimestamp() < attempt.NotBefore)
         {
             return;
         }
@@ -175,38 +175,6 @@ internal sealed class BackupPaths : IConnectionPaths, IAsyncDisposable
             stopping);
         _logger.BackupAsked(kept.Token, wan.Name, result.IsSuccess ? "asked for" : result.ToString());
         attempt.Asked(local, _time);
-    }
-
-    /// <summary>The subflow from this address that is there or on its way.</summary>
-    private (IPEndPoint Local, IPEndPoint Remote)? Find(IPAddress local, int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            ref readonly MptcpSubflow subflow = ref _subflows[i];
-            if (subflow.Local.Has(local) && subflow.Tcp.State is TcpState.Established or TcpState.SynSent or TcpState.CloseWait
-                && subflow.Local.ToEndPoint() is { } from && subflow.Remote.ToEndPoint() is { } to)
-            {
-                return (from, to);
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>False: it is closed, or goes on as plain TCP.</summary>
-    private bool TrySample(Kept kept, out int count)
-    {
-        count = 0;
-        try
-        {
-            int errno = MptcpSampler.TryRead(kept.Socket, _subflows, out MptcpSample sample);
-            count = sample.Count;
-            return errno == 0 && !sample.Connection.FellBack;
-        }
-        catch (Exception e) when (e is ObjectDisposedException or SocketException)
-        {
-            return false;
-        }
     }
 
     /// <summary>One connection.</summary>

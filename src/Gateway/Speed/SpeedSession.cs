@@ -184,12 +184,12 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
                 bonded, () => test.CarrierAsync(down, rtt, Next(whole: true), mbps => Report("", down ? "bonded-down" : "bonded-up", mbps, null), cancellationToken));
             if (load?.Mbps is { } mbps)
             {
-                Set(bonded, down, mbps, rates.Any(r => r is not null) ? rates.Sum() : null);
+                BondedSums.Set(bonded, down, mbps, rates.Any(r => r is not null) ? rates.Sum() : null);
             }
 
             if (load is not null)
             {
-                Merge(bonded.Subflows, load.Subflows, down);
+                BondedSums.Merge(bonded.Subflows, load.Subflows, down);
                 _signs.Add(hosts.Signs(null, down, load.Senders));
             }
         }
@@ -210,7 +210,7 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
 
             if (load is not null)
             {
-                Merge(bonded.MptcpSubflows, load.Subflows, down);
+                BondedSums.Merge(bonded.MptcpSubflows, load.Subflows, down);
             }
         }
 
@@ -257,53 +257,6 @@ internal sealed class SpeedSession(SpeedOptions options, IReadOnlyList<Link> lin
 
     /// <summary>The endpoint becomes a backup, connections that begin elsewhere are made, lanes hear of it: each within a few round trips.</summary>
     private static readonly TimeSpan GoneElsewhere = TimeSpan.FromSeconds(0.7);
-
-    private static void Set(SpeedBonded bonded, bool down, double mbps, double? sum)
-    {
-        if (down)
-        {
-            bonded.DownMbps = mbps;
-        }
-        else
-        {
-            bonded.UpMbps = mbps;
-        }
-
-        if (sum is > 0 and var all && down)
-        {
-            (bonded.SumDownMbps, bonded.EfficiencyDown) = (all, mbps / all);
-        }
-        else if (sum is > 0 and var allUp)
-        {
-            (bonded.SumUpMbps, bonded.EfficiencyUp) = (allUp, mbps / allUp);
-        }
-    }
-
-    /// <summary>One line a link and address of both directions: shares of each, the sender's figures of the download where there was one.</summary>
-    private static void Merge(Google.Protobuf.Collections.RepeatedField<SpeedSubflow> all, IReadOnlyList<SpeedSubflow> lines, bool down)
-    {
-        foreach (SpeedSubflow line in lines)
-        {
-            SpeedSubflow? known = all.FirstOrDefault(s => s.Remote == line.Remote && Host(s.Local) == Host(line.Local));
-            if (known is null)
-            {
-                all.Add(line);
-            }
-            else if (!down && line.HasShareUp)
-            {
-                known.ShareUp = line.ShareUp;
-                if (!known.HasRttMs && line.HasRttMs)
-                {
-                    (known.RttMs, known.Cwnd) = (line.RttMs, line.Cwnd);
-                }
-
-                known.Retransmits += line.Retransmits;
-            }
-        }
-    }
-
-    /// <summary>Ports differ from connection to connection.</summary>
-    private static string Host(string local) => IPEndPoint.TryParse(local, out var end) ? end.Address.ToString() : local;
 
     private static async Task<BondedLoad?> GuardAsync(SpeedBonded? bonded, Func<Task<BondedLoad>> work)
     {
