@@ -122,6 +122,7 @@ internal sealed partial class UdpLanes
         }
 
         _queue.TotalBytesPerSecond = TotalBytesPerSecond(nowUs);
+        _queue.IsLearning = IsLearning(nowUs);
         lock (_queue.Gate)
         {
             // Bulk has every fourth turn before the rest, so that it always has something.
@@ -210,6 +211,20 @@ internal sealed partial class UdpLanes
 
         double waited = nowUs - head.QueuedAtUs;
         return best is not null && (best.RttUs / 2) - quickest <= (SpreadFactor * waited) + StayUs ? best : null;
+    }
+
+    /// <summary>Some lane that is full shows only now what it takes.</summary>
+    private bool IsLearning(long nowUs)
+    {
+        foreach (var lane in _lanes)
+        {
+            if (lane is { Window.IsLearning: true } && lane.IsWell(nowUs, Expected(lane, nowUs)))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private double TotalBytesPerSecond(long nowUs)

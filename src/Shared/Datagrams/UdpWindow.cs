@@ -45,6 +45,9 @@ internal sealed class UdpWindow
     /// another has no room for it comes in bursts, between which there is none to be seen. The best of some seconds counts.
     /// </summary>
     private const long RateWindowUs = 100_000;
+
+    /// <summary>In a start-up the rate doubles each round trip: an average over long would be half of it, and the window that follows from it too.</summary>
+    private const long StartRateWindowUs = 20_000;
     private const double RateMemory = 0.99;
     private const double OverRate = 1.2;
 
@@ -66,6 +69,10 @@ internal sealed class UdpWindow
     private double _restUs;
     private bool _wasFull;
     private bool _starts = true;
+    private bool _wasCut;
+
+    /// <summary>Nobody knows yet what the line takes, and something waits for that.</summary>
+    internal bool IsLearning => _starts && _wasFull;
 
     internal double Bytes { get; private set; } = FirstBytes;
 
@@ -95,7 +102,10 @@ internal sealed class UdpWindow
         {
             if (rttUs - BaseUs > TargetUs + (2 * _restUs))
             {
+                // The line is full, and what it gave lately is its rate; all that is above that stands in its queue.
                 _starts = false;
+                _wasCut = true;
+                Bytes = Math.Min(Bytes, Math.Max(FirstBytes, _bytesPerUs * (BaseUs + TargetUs)));
             }
             else
             {
@@ -115,18 +125,27 @@ internal sealed class UdpWindow
 
     private void EndRound()
     {
+        if (_wasCut)
+        {
+            // What came back in this round left before the window was cut, and must not cut it again.
+            _wasCut = false;
+            return;
+        }
+
         // Neither a moment without a queue nor one of a busy machine says it all.
         double queueUs = ((_roundLeastUs + (_roundSumUs / _roundCount)) / 2) - BaseUs;
         double loss = _roundLost / Math.Max(1, _roundExpected);
         if (_roundLost >= 2 && loss > (queueUs > SomeQueueUs ? LossPart : PolicedLossPart))
         {
             _starts = false;
+            _wasCut = true;
             Bytes = Math.Max(LeastBytes, Bytes * (1 - LossLess));
         }
         else if (queueUs > TargetUs && _wasFull)
         {
             _starts = false;
             double wanted = (BaseUs + TargetUs) / (BaseUs + queueUs);
+            _wasCut = true;
             Bytes = Math.Max(LeastBytes, Bytes * Math.Max(1 - MostLess, wanted));
         }
         else if (_wasFull && !_starts)
@@ -144,7 +163,8 @@ internal sealed class UdpWindow
     {
         _rateBytes += ackedBytes;
         long elapsed = nowUs - _rateFromUs;
-        if (elapsed >= RateWindowUs)
+        long window = _starts ? StartRateWindowUs : RateWindowUs;
+        if (elapsed >= window)
         {
             // After a silence there is nothing to learn.
             _bytesPerUs = elapsed < 2 * RateWindowUs ? Math.Max(_bytesPerUs * RateMemory, _rateBytes / elapsed) : _bytesPerUs;

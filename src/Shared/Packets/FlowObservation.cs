@@ -19,8 +19,8 @@ internal struct FlowObservation(ulong key, long nowUs)
     /// <summary>Packets before a pace is believed.</summary>
     private const int Enough = 12;
 
-    /// <summary>The first packets of a flow that are small go first.</summary>
-    private const int New = 6;
+    /// <summary>So many small packets at the beginning of a TCP connection go first.</summary>
+    private const int New = 7;
 
     /// <summary>More than so much in each of two windows is bulk, less than a quarter of it in one is no more.</summary>
     private const long WindowUs = 500_000;
@@ -70,7 +70,8 @@ internal struct FlowObservation(ulong key, long nowUs)
             return PacketClass.Default;
         }
 
-        if (_count <= New)
+        // UDP until its pace can be told: a call whose first packets go one way, the next another and the rest the first again would be held up by its beginning.
+        if (_count < (packet.Protocol == PacketInfo.Tcp ? New : Enough))
         {
             return PacketClass.RealTime;
         }

@@ -22,6 +22,12 @@ internal sealed class DatagramQueue
     private const long MinBytes = 192 * 1024;
     private const long MaxBytes = 12 << 20;
 
+    /// <summary>
+    /// While the rate is not known (<see cref="IsLearning"/>): 1 Gbit/s for <see cref="QueueSeconds"/>, and what has waited for so long is what goes.
+    /// </summary>
+    private const long LearningBytes = 8 << 20;
+    private const long LearningAgeUs = (long)(QueueSeconds * 1e6);
+
     /// <summary>Real-time packets have 64 KiB; a flood that calls itself so is none.</summary>
     private const long RealTimeBytes = 64 * 1024;
 
@@ -43,6 +49,9 @@ internal sealed class DatagramQueue
 
     /// <summary>What all lanes together carry, as far as known; sizes the queue.</summary>
     internal double TotalBytesPerSecond { get; set; }
+
+    /// <summary>That is not known yet: what waits is bound by its time in place of its bytes.</summary>
+    internal bool IsLearning { get; set; }
 
     /// <summary>Packets that wait. May be read without the lock.</summary>
     internal int Count => Volatile.Read(ref _count);
@@ -72,7 +81,7 @@ internal sealed class DatagramQueue
             _count++;
             var to = _classes[(int)wanted];
             to.Add(flow.Client, new QueuedDatagram { Packet = packet, Slot = flow.Slot, QueuedAtUs = nowUs });
-            long limit = wanted == PacketClass.RealTime ? RealTimeBytes : (long)Math.Clamp(TotalBytesPerSecond * QueueSeconds, MinBytes, MaxBytes);
+            long limit = wanted == PacketClass.RealTime ? RealTimeBytes : IsLearning ? LearningBytes : (long)Math.Clamp(TotalBytesPerSecond * QueueSeconds, MinBytes, MaxBytes);
             while (to.Bytes > limit)
             {
                 DroppedFull++;
@@ -90,7 +99,7 @@ internal sealed class DatagramQueue
         {
             client = from.Active[0];
             ref var head = ref from.Queues[client].Items[0];
-            if (nowUs - head.QueuedAtUs <= MaxAgeUs[(int)of])
+            if (nowUs - head.QueuedAtUs <= (IsLearning && from.Bytes > MinBytes ? LearningAgeUs : MaxAgeUs[(int)of]))
             {
                 return true;
             }

@@ -36,6 +36,21 @@ public sealed class UdpBulkTests
     }
 
     [Fact]
+    public void The_first_flow_of_all_waits_a_moment_until_its_lines_are_known_and_loses_little()
+    {
+        using var lines = new SimulatedLines(
+            RealTimePolicy.Best, 16,
+            new Line { DelayMs = 10, Mbps = 200 }, new Line { DelayMs = 30, Mbps = 50 }, new Line { DelayMs = 60, Mbps = 30, Loss = 0.003 }, new Line { DelayMs = 300, Mbps = 20, Loss = 0.001 });
+        lines.Run(3000);
+        var bulk = new Bulk(lines, perMs: 20);
+        lines.Run(2000, bulk.Send);
+        lines.Run(1000);
+        var numbers = lines.AtVps.Packets.ConvertAll(p => p.Number);
+        numbers.ShouldBe(numbers.Order());
+        lines.Gateway.Dropped.ShouldBeLessThan(500);
+    }
+
+    [Fact]
     public void More_than_the_lines_take_is_dropped_early_and_fills_no_queue()
     {
         using var lines = Unequal(12);

@@ -33,6 +33,31 @@ public sealed class FlowTableTests
     }
 
     [Fact]
+    public void A_call_is_real_time_from_its_first_packet_on()
+    {
+        byte[] call = TestPackets.Udp(Client, Server, 5005, 6000, 160);
+        PacketInfo.TryRead(call, out var info);
+        for (int i = 0; i < 100; i++)
+        {
+            _table.Classify(call, info, i * 20_000L).Class.ShouldBe(PacketClass.RealTime, $"packet {i}");
+        }
+    }
+
+    [Fact]
+    public void Small_packets_without_a_pace_are_soon_like_all_others()
+    {
+        byte[] flood = TestPackets.Udp(Client, Server, 5006, 6000, 64);
+        PacketInfo.TryRead(flood, out var info);
+        int first = 0;
+        for (int i = 0; i < 1000; i++)
+        {
+            first += _table.Classify(flood, info, i * 100L).Class == PacketClass.RealTime ? 1 : 0;
+        }
+
+        first.ShouldBeLessThan(12);
+    }
+
+    [Fact]
     public void A_question_goes_first_and_a_ping_does_not()
     {
         byte[] dns = TestPackets.Udp(Client, Server, 5001, 53, 40);

@@ -8,8 +8,46 @@ namespace Aggregator.Benchmarks.Scenarios.Packets;
 
 /// <param name="DelaysMs">One way, of those that arrived, in the order of their arrival.</param>
 /// <param name="LongestGapMs">Between two arrivals.</param>
-internal sealed record DatagramResult(int Sent, int Arrived, int Doubled, int OutOfOrder, double[] DelaysMs, double LongestGapMs)
+/// <param name="Numbers">Of those that arrived, in the same order.</param>
+/// <param name="SentAt">Theirs, of <see cref="Stopwatch"/>.</param>
+internal sealed record DatagramResult(int Sent, int Arrived, int Doubled, int OutOfOrder, double[] DelaysMs, double LongestGapMs, long[] Numbers, long[] SentAt)
 {
+    /// <summary>What came after later ones: how far behind, and when.</summary>
+    internal string Disorder(int most)
+    {
+        long last = -1;
+        var found = new List<string>();
+        for (int i = 0; i < Numbers.Length; i++)
+        {
+            if (Numbers[i] < last && found.Count < most)
+            {
+                found.Add($"#{Numbers[i]} behind #{last}, {DelaysMs[i]:0.0} ms");
+            }
+
+            last = Math.Max(last, Numbers[i]);
+        }
+
+        return string.Join("; ", found);
+    }
+
+    /// <summary>What never came, as runs of numbers.</summary>
+    internal string Missing(int most)
+    {
+        var runs = new List<string>();
+        long next = 0;
+        foreach (long number in Numbers.Order().Append(Sent))
+        {
+            if (number > next)
+            {
+                runs.Add(number - next == 1 ? $"#{next}" : $"#{next}-{number - 1}");
+            }
+
+            next = number + 1;
+        }
+
+        return string.Join(", ", runs.Take(most)) + (runs.Count > most ? $" and {runs.Count - most} runs more" : "");
+    }
+
     internal double LostRatio => 1 - (Arrived / (double)Math.Max(1, Sent));
 }
 
@@ -32,8 +70,8 @@ internal static class DatagramProbe
         source.Connect(new IPEndPoint(LabAddresses.Internet, port));
         var receiving = Task.Factory.StartNew(() => Receive(sink, (int)(perSecond * length.TotalSeconds) + 1), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         int sent = await Task.Run(() => SendAsync(source, bytes, perSecond, length));
-        var (seen, doubled, disorder, delays, gap) = await receiving;
-        return new DatagramResult(sent, seen, doubled, disorder, delays, gap);
+        var (seen, doubled, disorder, delays, gap, numbers, sentAt) = await receiving;
+        return new DatagramResult(sent, seen, doubled, disorder, delays, gap, numbers, sentAt);
     }
 
     private static async Task<int> SendAsync(Socket socket, int bytes, double perSecond, TimeSpan length)
@@ -62,10 +100,12 @@ internal static class DatagramProbe
         }
     }
 
-    private static (int Seen, int Doubled, int Disorder, double[] Delays, double GapMs) Receive(Socket socket, int most)
+    private static (int Seen, int Doubled, int Disorder, double[] Delays, double GapMs, long[] Numbers, long[] SentAt) Receive(Socket socket, int most)
     {
         byte[] buffer = new byte[65536];
         var delays = new List<double>(most);
+        var numbers = new List<long>(most);
+        var sentAt = new List<long>(most);
         var known = new HashSet<long>(most);
         long last = -1;
         long? lastAt = null;
@@ -89,14 +129,17 @@ internal static class DatagramProbe
                     continue;
                 }
 
-                delays.Add(Stopwatch.GetElapsedTime(BinaryPrimitives.ReadInt64LittleEndian(buffer.AsSpan(8)), now).TotalMilliseconds);
+                long sent = BinaryPrimitives.ReadInt64LittleEndian(buffer.AsSpan(8));
+                numbers.Add(number);
+                sentAt.Add(sent);
+                delays.Add(Stopwatch.GetElapsedTime(sent, now).TotalMilliseconds);
                 gap = lastAt is { } at ? Math.Max(gap, Stopwatch.GetElapsedTime(at, now).TotalMilliseconds) : 0;
                 (disorder, last, lastAt) = (number < last ? disorder + 1 : disorder, Math.Max(last, number), now);
             }
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
         {
-            return (known.Count, doubled, disorder, [.. delays], gap);
+            return (known.Count, doubled, disorder, [.. delays], gap, [.. numbers], [.. sentAt]);
         }
     }
 }

@@ -26,6 +26,8 @@ internal static class LoadedRows
         PacketLoad load = PacketLoad.Begin(bench.Product);
         DatagramResult result = await DatagramProbe.RunAsync(bench.Lab, Payload, perSecond, options.Seconds(15));
         options.Progress(await load.EndAsync());
+        options.Progress($"out of order: {result.Disorder(12)}");
+        options.Progress($"never came: {result.Missing(12)}");
         options.Progress("p90 of each half second: " + string.Join(" ", result.DelaysMs.Chunk(Math.Max(1, (int)(perSecond / 2))).Select(c => $"{TrunkBench.Percentile(c, 0.9):0}")));
         options.Progress(string.Join(", ", bench.Lab.Wans.Select((w, i) => $"{w.Name} carried {(w.Up.Counters.BytesDelivered - before[i]) / 1e6:0} MB")));
 
@@ -48,7 +50,13 @@ internal static class LoadedRows
         DatagramResult idle = await DatagramProbe.RunAsync(bench.Lab, 160, 50, options.Seconds(5));
         var bulk = bench.TraceAsync(down: false, options.Seconds(20, 10), cancellationToken);
         await Task.Delay(options.Seconds(4, 2), cancellationToken);
+        PacketLoad load = PacketLoad.Begin(bench.Product);
+        var queues = new LineQueues(bench.Lab);
         DatagramResult call = await DatagramProbe.RunAsync(bench.Lab, 160, 50, options.Seconds(12, 4));
+        await queues.EndAsync();
+        options.Progress(await load.EndAsync());
+        options.Progress($"latest: {queues.Explain(call, 14)}");
+        options.Progress($"queues above 15 ms: {queues.Longer(15)}");
         options.Progress($"bulk beside it: {(await bulk).SteadyMbps:0} Mbit/s");
         double best = spec.Wans.Min(w => w.DelayMs), p99 = TrunkBench.Percentile(call.DelaysMs, 0.99);
 
