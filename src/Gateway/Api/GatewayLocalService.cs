@@ -62,6 +62,11 @@ internal sealed class GatewayLocalService(
         }
 
         host.TrySetRole(request.Link, role);
+        if (host.Links.MemoryProblem is { } unkept)
+        {
+            throw new RpcException(new GrpcStatus(StatusCode.FailedPrecondition, $"{request.Link} is {request.Role} now, but not after a restart: {unkept}"));
+        }
+
         return Task.FromResult(new SetLinkRoleReply());
     }
 

@@ -4,6 +4,7 @@ using Aggregator.Gateway.Links;
 using Aggregator.Gateway.Policy;
 using Aggregator.Gateway.Roles;
 using Aggregator.Protocol.V1;
+using Aggregator.Settings;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using GrpcStatus = Grpc.Core.Status;
@@ -31,9 +32,16 @@ internal sealed class GatewayRolesService(HostController host, LimitsBook limits
 
         if (request.Reset || request.Settings.Count > 0)
         {
-            if (limits.Set(link.Name, request.Reset, [.. request.Settings]) is { } problem)
+            try
             {
-                throw Wrong(problem);
+                if (limits.Set(link.Name, request.Reset, [.. request.Settings]) is { } problem)
+                {
+                    throw Wrong(problem);
+                }
+            }
+            catch (StateException e)
+            {
+                throw NotKept($"nothing is changed: {e.Message}");
             }
 
             log.SettingsChanged(link.Name, (request.Reset ? "reset " : "") + string.Join(' ', request.Settings.Select(s => $"{s.Key}={s.Value}")));
@@ -55,6 +63,11 @@ internal sealed class GatewayRolesService(HostController host, LimitsBook limits
         }
 
         keeper.Wake();
+        if (role is not null && host.Links.MemoryProblem is { } unkept)
+        {
+            throw NotKept($"{link.Name} is {request.Role} now, but not after a restart: {unkept}");
+        }
+
         return Task.FromResult(new SetLinkReply());
     }
 
@@ -81,6 +94,8 @@ internal sealed class GatewayRolesService(HostController host, LimitsBook limits
     }
 
     private static RpcException Wrong(string problem) => new(new GrpcStatus(StatusCode.InvalidArgument, problem));
+
+    private static RpcException NotKept(string problem) => new(new GrpcStatus(StatusCode.FailedPrecondition, problem));
 
     private Link Find(string name)
     {

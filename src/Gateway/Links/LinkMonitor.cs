@@ -34,7 +34,7 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     private LinkSnapshot _told = LinkSnapshot.Empty;
     private NetworkView _view = new([], [], []);
     private LinkMemory _memory = LinkMemory.Empty;
-    private LinkMemory _saved = LinkMemory.Empty;
+    private readonly LinkMemoryFile _file = new(config.State, time, logger);
     private ImmutableArray<IPEndPoint> _targets = [];
     private volatile LinkSnapshot _current = LinkSnapshot.Empty;
     private volatile bool _ownRemoved;
@@ -59,13 +59,7 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     /// <exception cref="IOException">The kernel's netlink cannot be used at all.</exception>
     internal async Task StartAsync(CancellationToken cancellationToken)
     {
-        var memory = LinkMemory.Load(config.State, out string? problem);
-        if (problem is not null)
-        {
-            logger.MemoryUnreadable(problem);
-        }
-
-        Update(() => _memory = _saved = memory);
+        Update(() => _memory = _file.Load());
 
         using (var socket = RouteSocket.Open())
         {
@@ -81,7 +75,19 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     /// <summary>Where the VPS is, the preferred first; empty while unpaired.</summary>
     internal void SetTargets(ImmutableArray<IPEndPoint> targets) => Update(() => _targets = targets);
 
-    /// <summary>As `link NAME ROLE`: stays over restarts until changed again. False: there is no such link.</summary>
+    /// <summary>Why roles that were set would not outlive a restart; null: they would.</summary>
+    internal string? MemoryProblem
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _file.Problem;
+            }
+        }
+    }
+
+    /// <summary>As `link NAME ROLE`: stays over restarts until changed again (but see <see cref="MemoryProblem"/>). False: there is no such link.</summary>
     internal bool TrySetRole(string link, LinkRole role)
     {
         if (Current.Find(link) is not { } found)
@@ -271,20 +277,7 @@ internal sealed class LinkMonitor(GatewayConfig config, TimeProvider time, ILogg
     private void Remember(LinkMemory memory)
     {
         _memory = memory;
-        if (_memory.SameAs(_saved))
-        {
-            return;
-        }
-
-        _saved = _memory;
-        try
-        {
-            _memory.Save(config.State);
-        }
-        catch (StateException e)
-        {
-            logger.MemoryNotWritten(e.Message);
-        }
+        _file.Keep(memory);
     }
 
     private void Log(LinkSnapshot before, LinkSnapshot after)
