@@ -121,15 +121,4 @@ internal sealed partial class TrunkEngine
         PacketPool.Shared.Return(copy);
         return length;
     }
-
-    private static void NoteLosses(EngineLane lane, long nowUs)
-    {
-        long retransmitted = lane.Estimate.Reading.RetransmittedSegments;
-        if (retransmitted > lane.RetransmittedSeen)
-        {
-            // What the handshake cost says nothing of the line as it is.
-            lane.LossSeenAtUs = lane.RetransmittedSeen < 0 ? lane.LossSeenAtUs : nowUs;
-            lane.RetransmittedSeen = retransmitted;
-        }
-    }
 }

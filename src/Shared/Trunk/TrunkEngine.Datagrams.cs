@@ -82,7 +82,6 @@ internal sealed partial class TrunkEngine
     /// <returns>Bytes put into the buffer.</returns>
     private int FillDatagrams(EngineLane lane, Span<byte> buffer, int before, long nowUs)
     {
-        NoteLosses(lane, nowUs);
         int used = 0;
         while (lane.Copies.Count > 0)
         {

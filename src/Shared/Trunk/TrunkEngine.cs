@@ -145,6 +145,7 @@ internal sealed partial class TrunkEngine
     internal void Read(EngineLane lane, in LaneReading reading, long nowUs)
     {
         lane.Estimate.Read(reading, nowUs);
+        NoteLosses(lane, nowUs);
         lane.Window.Read(reading, lane.Estimate.RateBytesPerSecond, lane.IsFull, nowUs);
         long heard = Math.Max(lane.Estimate.KernelProgressAtUs, lane.Estimate.HeardAtUs ?? 0);
         bool quiet = reading.InFlightBytes > 0 && nowUs - Math.Max(heard, _resumedAtUs) > QuietAfterUs(lane);
@@ -161,6 +162,17 @@ internal sealed partial class TrunkEngine
         }
     }
 
+    private static void NoteLosses(EngineLane lane, long nowUs)
+    {
+        long retransmitted = lane.Estimate.Reading.RetransmittedSegments;
+        if (retransmitted > lane.RetransmittedSeen)
+        {
+            // What the handshake cost says nothing of the line as it is.
+            lane.LossSeenAtUs = lane.RetransmittedSeen < 0 ? lane.LossSeenAtUs : nowUs;
+            lane.RetransmittedSeen = retransmitted;
+        }
+    }
+
     /// <summary>Normal lanes that are well take part; without one the backups; without any lane that is well, all that there are.</summary>
     private bool TakesPart(EngineLane lane) => _isBackupTime
         ? !lane.IsGone && !lane.IsRetiring && (lane.IsWell || _noneWell)
@@ -171,7 +183,10 @@ internal sealed partial class TrunkEngine
 
     private bool _noneWell;
 
-    /// <summary>A lane that repairs what it lost takes one round trip more, or several; one that is merely long does not.</summary>
+    /// <summary>
+    /// A lane that repairs what it lost takes one round trip more, or several; one that is merely long does not. Without a loss what takes long is a reader
+    /// that is slower than the lanes: between two quick machines the trunk then had half of its lanes, and of their rate.
+    /// </summary>
     private const double TooLateRtts = 1.25;
 
     /// <summary>A lane of more than this part of the others' rate is not replaced by their second copies (<see cref="RescuePart"/>, which several late lanes share).</summary>
@@ -234,7 +249,7 @@ internal sealed partial class TrunkEngine
             double latenessUs = _lanes[i].Estimate.LatenessUs;
             double leftUs = mostUs - (_views[i].ArrivalUs - latenessUs);
             _lanes[i].SpareUs = Math.Clamp(leftUs, 0, latenessUs);
-            _lanes[i].IsTooLate = leftUs < 0 && _lanes[i].Estimate.DelayUs > TooLateRtts * _lanes[i].Estimate.RttUs
+            _lanes[i].IsTooLate = leftUs < 0 && nowUs - _lanes[i].LossSeenAtUs < LossMemoryUs && _lanes[i].Estimate.DelayUs > TooLateRtts * _lanes[i].Estimate.RttUs
                 && _views[i].RateBytesPerSecond > ReplacedPart * (total - _views[i].RateBytesPerSecond);
         }
 

@@ -27,6 +27,7 @@ public sealed class LateLaneTests
     private long _now = 1_000_000;
     private int _otherRttMs = 120;
     private long _longRate = Rate;
+    private bool _longLoses = true;
 
     public LateLaneTests()
     {
@@ -78,11 +79,13 @@ public sealed class LateLaneTests
     }
 
     [Theory]
-    [InlineData(Rate, false)]
-    [InlineData(Rate / 20, true)]
-    public void A_lane_that_would_be_too_late_gets_bulk_only_if_others_can_replace_it(long rate, bool takes)
+    [InlineData(Rate, true, false)]
+    [InlineData(Rate / 20, true, true)]
+    [InlineData(Rate, false, true)]
+    public void A_lane_that_would_be_too_late_gets_bulk_if_others_can_replace_it_or_it_repairs_nothing(long rate, bool loses, bool takes)
     {
         _longRate = rate;
+        _longLoses = loses;
         BeginBulk();
         BeLate(1_700, times: 100);
         bool taken = false;
@@ -219,6 +222,7 @@ public sealed class LateLaneTests
             InFlightBytes = lane.Sent.Count > 0 ? rate * rttMs / 1000 : 0,
             PipeBytes = lane.Sent.Count > 0 ? rate * rttMs / 1000 : 0,
             SinceAcknowledgement = TimeSpan.FromMilliseconds(1),
+            RetransmittedSegments = lane == _long && _longLoses ? _now / 10_000 : 0,
         },
         _now);
 
