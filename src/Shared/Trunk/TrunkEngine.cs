@@ -184,10 +184,12 @@ internal sealed partial class TrunkEngine
     private bool _noneWell;
 
     /// <summary>
-    /// A lane that repairs what it lost takes one round trip more, or several; one that is merely long does not. Without a loss what takes long is a reader
-    /// that is slower than the lanes: between two quick machines the trunk then had half of its lanes, and of their rate.
+    /// A lane that repairs what it lost takes one round trip more, or several; one that is merely long does not. Without a loss, or
+    /// where it is a matter of milliseconds, what takes long is a reader slower than the lanes: between two quick machines, where the memory for what is
+    /// ahead lasts for little time, the trunk then had half of its lanes, and of their rate.
     /// </summary>
     private const double TooLateRtts = 1.25;
+    private const double TooLateUs = 500_000;
 
     /// <summary>A lane of more than this part of the others' rate is not replaced by their second copies (<see cref="RescuePart"/>, which several late lanes share).</summary>
     private const double ReplacedPart = RescuePart / 2;
@@ -242,14 +244,16 @@ internal sealed partial class TrunkEngine
         }
 
         double total = Math.Max(1, TotalRate());
-        double mostUs = best + _scheduler.MaxAheadUs(total);
+        double mostUs = _scheduler.MaxAheadUs(total);
         for (int i = 0; i < _lanes.Count; i++)
         {
             // A place is given no further behind than that; what comes later than its place is not waited for.
-            double latenessUs = _lanes[i].Estimate.LatenessUs;
-            double leftUs = mostUs - (_views[i].ArrivalUs - latenessUs);
-            _lanes[i].SpareUs = Math.Clamp(leftUs, 0, latenessUs);
-            _lanes[i].IsTooLate = leftUs < 0 && nowUs - _lanes[i].LossSeenAtUs < LossMemoryUs && _lanes[i].Estimate.DelayUs > TooLateRtts * _lanes[i].Estimate.RttUs
+            var lane = _lanes[i];
+            double latenessUs = lane.Estimate.LatenessUs;
+            double behindUs = _views[i].ArrivalUs - latenessUs - best;
+            lane.SpareUs = Math.Clamp(mostUs - behindUs, 0, latenessUs);
+            lane.IsTooLate = behindUs > Math.Max(mostUs, TooLateUs)
+                && nowUs - lane.LossSeenAtUs < LossMemoryUs && lane.Estimate.DelayUs > TooLateRtts * lane.Estimate.RttUs
                 && _views[i].RateBytesPerSecond > ReplacedPart * (total - _views[i].RateBytesPerSecond);
         }
 

@@ -87,6 +87,7 @@ public sealed class LateLaneTests
         _longRate = rate;
         _longLoses = loses;
         BeginBulk();
+        RunUntil(_now, 20);
         BeLate(1_700, times: 100);
         bool taken = false;
         for (int i = 0; i < 100; i++)
