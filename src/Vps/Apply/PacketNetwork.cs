@@ -145,6 +145,9 @@ internal sealed class PacketNetwork(HostJournal journal, HostSettings settings) 
             [
                 "iifname \"aggv*\" oifname \"aggv*\" drop",
                 "oifname \"aggv*\" ct state != { established, related } drop",
+
+                // Wrong checksums, TCP out of its window: of no connection, so not translated. It would go out with a private address.
+                "iifname \"aggv*\" ct state invalid drop",
                 "iifname \"aggv*\" tcp flags syn tcp option maxseg size set rt mtu",
                 "oifname \"aggv*\" tcp flags syn tcp option maxseg size set rt mtu",
             ]);
