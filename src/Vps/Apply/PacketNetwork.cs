@@ -26,6 +26,9 @@ internal sealed class PacketNetwork(HostJournal journal, HostSettings settings) 
     private const int FirstTable = 0xA700;
     private const uint MarkMask = 0xFFFF0000;
     private const uint MarkBase = 0xA6000000;
+
+    /// <summary>Of packets that come from a gateway: they go where the host routes them, but what the host itself has to say of them goes back to their gateway.</summary>
+    private const uint OutMarkBase = 0xA5000000;
     private const uint RulePriority = 10700;
 
     private static readonly AddressFamily[] Families = [AddressFamily.InterNetwork, AddressFamily.InterNetworkV6];
@@ -63,6 +66,7 @@ internal sealed class PacketNetwork(HostJournal journal, HostSettings settings) 
         {
             // EEXIST: a daemon that was killed left it, and it is right.
             _ = await routes.AddRuleAsync(Rule(family, number), cancellationToken);
+            _ = await routes.AddRuleAsync(Rule(family, number) with { FirewallMark = OutMark(number), InputInterface = "lo" }, cancellationToken);
         }
 
         return new PacketInterface(device, await HasDefaultAsync(routes, AddressFamily.InterNetwork, cancellationToken), await HasDefaultAsync(routes, AddressFamily.InterNetworkV6, cancellationToken), null);
@@ -127,7 +131,7 @@ internal sealed class PacketNetwork(HostJournal journal, HostSettings settings) 
             [$"iifname \"aggv*\" ct original zone set iifname map {{ {Each(n => $"\"aggv{n}\" : {n}")} }}"]);
         foreach (int n in Gateways)
         {
-            Chain(text, $"mark_{n}", null, [$"ct mark set ct mark and 0x{~MarkMask:x8} or 0x{Mark(n):x8}"]);
+            Chain(text, $"mark_{n}", null, [$"ct mark set ct mark and 0x{~MarkMask:x8} or 0x{Mark(n):x8}", $"meta mark set meta mark and 0x{~MarkMask:x8} or 0x{OutMark(n):x8}"]);
         }
 
         Chain(
@@ -157,6 +161,8 @@ internal sealed class PacketNetwork(HostJournal journal, HostSettings settings) 
     }
 
     private static uint Mark(int number) => MarkBase | ((uint)number << 16);
+
+    private static uint OutMark(int number) => OutMarkBase | ((uint)number << 16);
 
     private static RuleInfo Rule(AddressFamily family, int number) => new()
     {

@@ -65,7 +65,14 @@ internal static class WantedSettings
     /// </summary>
     internal static IReadOnlyList<SysctlSetting> Forwarding()
     {
-        var settings = new List<SysctlSetting> { new(SysctlName.Of("net.ipv4.ip_forward"), "1") };
+        var settings = new List<SysctlSetting>
+        {
+            new(SysctlName.Of("net.ipv4.ip_forward"), "1"),
+
+            // This host's ICMP errors about a gateway's packets find the way back to it by the mark of what they are about.
+            new(SysctlName.Of("net.ipv4.fwmark_reflect"), "1"),
+            new(SysctlName.Of("net.ipv6.fwmark_reflect"), "1"),
+        };
         string[] interfaces = [.. System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces().Select(i => i.Name).Where(n => n is not "lo" && !n.StartsWith("aggv", StringComparison.Ordinal))];
         var files = new SysctlFiles();
         if (files.Read(SysctlName.Of("net.ipv6.conf.all.force_forwarding")) is not null)

@@ -47,6 +47,8 @@ public sealed class PacketSizesTests(PacketLab lab, ITestOutputHelper output) : 
             ip -6 route replace 2001:db8:50::/64 via {LabAddresses.VpsRouterV6} mtu {FarMtu}
             """);
         (await OfferedAsync(scene)).ShouldBe(new Offers(FarMtu - 40, FarMtu - 40, FarMtu - 60, FarMtu - 60));
+        await AssertTooBigAsync(client, LabAddresses.Internet.ToString(), FarMtu + 20, FarMtu);
+        await AssertTooBigAsync(client, LabAddresses.InternetV6.ToString(), FarMtu + 20, FarMtu);
         await scene.Curl.UploadAsync(WayIn.TransparentV4, 3, 1_000_000);
         await scene.Curl.DownloadAsync(WayIn.TransparentV6, 4, 1_000_000);
     }
