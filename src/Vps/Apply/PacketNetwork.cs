@@ -12,8 +12,8 @@ using Aggregator.Vps.Packets;
 namespace Aggregator.Vps.Apply;
 
 /// <summary>
-/// The host's part in carrying gateways' packets: for gateway n the interface aggv<i>n</i>, a routing table that leads to it, a rule for the mark of its
-/// connections, and a conntrack zone of its own for what comes from it, so that two gateways may have the same private addresses. One nftables table
+/// The host's part in carrying gateways' packets: for gateway n the interface aggv<i>n</i>, a routing table that leads to it, rules for the mark of its
+/// connections and of this host's ICMP errors about its packets, and a conntrack zone of its own for what comes from it, so that two gateways may have the same private addresses. One nftables table
 /// translates addresses, keeps gateways from each other, and clamps TCP's segments to the way out.
 /// Calls come one at a time.
 /// </summary>
