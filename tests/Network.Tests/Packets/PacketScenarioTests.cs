@@ -79,6 +79,18 @@ public sealed class PacketScenarioTests(ITestOutputHelper output)
         rules.ShouldNotContain("0xa7");
         (await scene.Lab.Gateway.OutputAsync("ip", "-br", "link")).ShouldNotContain("agg0");
         (await scene.Lab.Gateway.OutputAsync("nft", "list", "ruleset")).ShouldNotContain("aggregator");
+
+        // The VPS's end takes back what it set there, rules for its own ICMP errors among it.
+        const string Look = "ip rule; ip -6 rule; nft list ruleset; ip -br link; sysctl net.ipv4.fwmark_reflect net.ipv6.fwmark_reflect";
+        string there = await scene.Lab.Vps.ShellAsync(Look);
+        there.ShouldContain("fwmark 0xa5010000/0xffff0000 iif lo");
+        there.ShouldContain("fwmark_reflect = 1");
+        await scene.Product.Vps.StopAsync(TimeSpan.FromSeconds(30));
+        string left = await scene.Lab.Vps.ShellAsync(Look);
+        foreach (string ours in (string[])["fwmark 0x", "aggregator", "aggv", "fwmark_reflect = 1"])
+        {
+            left.ShouldNotContain(ours);
+        }
     }
 
     /// <summary>Where flows have connections of their own, packets have a trunk beside them.</summary>
