@@ -40,6 +40,14 @@ public sealed class PacketSizesTests(PacketLab lab, ITestOutputHelper output) : 
         await scene.Curl.UploadAsync(WayIn.TransparentV4, 1, 1_000_000);
         await scene.Curl.DownloadAsync(WayIn.TransparentV6, 2, 1_000_000);
 
+        // The VPS is a hop like any other for who asks by the time to live.
+        foreach (IPAddress target in (IPAddress[])[LabAddresses.Internet, LabAddresses.InternetV6])
+        {
+            ToolResult second = await client.RunAsync("ping", "-c", "5", "-i", "0.3", "-W", "2", "-t", "2", target.ToString());
+            output.WriteLine(second.Output);
+            second.Output.ShouldContain(target.AddressFamily == AddressFamily.InterNetwork ? "Time to live exceeded" : "Time exceeded: Hop limit");
+        }
+
         // The VPS's way out is.
         await scene.Lab.Vps.ShellAsync(
             $"""
