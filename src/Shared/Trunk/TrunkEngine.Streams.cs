@@ -14,6 +14,13 @@ internal sealed partial class TrunkEngine
     /// <summary>The most for a stream that reads well while thousands of idle ones hold the promises.</summary>
     private const long CrowdedWindowBytes = 1024 * 1024;
 
+    /// <summary>
+    /// Of the budget: what windows may take, and what more those may that read while it is all promised. With the first windows that everybody gets this is about
+    /// the whole: when a machine stands still for a moment, or a lane does, all windows fill at once, and beyond the whole streams are reset that did nothing wrong.
+    /// </summary>
+    private const double WindowsPart = 2.0 / 3;
+    private const double BeyondPart = 0.25;
+
     /// <summary>Room worth telling a writer of: a write costs a hand-over each.</summary>
     private const long WorthWritingBytes = 16 * 1024;
 
@@ -237,15 +244,15 @@ internal sealed partial class TrunkEngine
         periodUs = Math.Min(periodUs, MaxPeriodUs);
         long most = Math.Max(MinWindowBytes, Math.Min(_options.MaxWindowBytes, _budget.WindowBytes));
         long wanted = Math.Clamp((long)(stream.PeriodBytes * WindowPeriods), Math.Min(FirstWindow(), most), most);
-        if (wanted > stream.Window && _share.PromisedBytes + wanted - stream.Window <= _budget.Bytes)
+        if (wanted > stream.Window && _share.PromisedBytes + wanted - stream.Window <= _budget.Bytes * WindowsPart)
         {
             stream.Window = wanted;
         }
         else if (wanted > stream.Window)
         {
-            // All is promised, to streams that do not use it: those that read get a little more all the same, together half of what is really free.
-            long free = _budget.Bytes - _share.ReceiveBytes;
-            long more = Math.Min(Math.Min(wanted, CrowdedWindowBytes) - stream.Window, (free / 2) - _share.BeyondBytes);
+            // All is promised, to streams that do not use it: those that read get a little more all the same, together a part of what is really free.
+            double free = _budget.Bytes - _share.ReceiveBytes;
+            long more = Math.Min(Math.Min(wanted, CrowdedWindowBytes) - stream.Window, (long)(free * BeyondPart) - _share.BeyondBytes);
             if (more > 0)
             {
                 stream.Window += more;

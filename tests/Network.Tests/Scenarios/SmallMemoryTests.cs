@@ -52,6 +52,7 @@ public sealed class SmallMemoryTests(ITestOutputHelper output)
         finally
         {
             Array.ForEach(sockets, s => s.Dispose());
+            output.WriteLine(string.Join('\n', scene.Product.Vps.Error.Concat(scene.Product.Gateway.Error).Where(l => l.Contains("emory", StringComparison.Ordinal))));
         }
 
         double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;

@@ -99,6 +99,54 @@ public sealed class BudgetShareTests
         (reader.UnreadBytes + read).ShouldBe(1_040_000, "all that came is there");
     }
 
+    /// <summary>A hundred streams have grown their windows, and then the machine stands still for a moment: all windows fill, and nobody has done anything wrong.</summary>
+    [Fact]
+    public void When_all_readers_pause_at_once_there_is_room_for_what_they_were_promised()
+    {
+        var budget = new TrunkBudget(TrunkBudget.MinBytes);
+        var events = new SilentEvents();
+        var engine = new TrunkEngine(TrunkRole.Vps, new EarliestCompletionScheduler(), budget, new TrunkOptions(), events);
+        var lane = engine.AddLane(1, LaneRole.Normal, 1);
+        long now = 1;
+        const int Streams = 100, Piece = 16_000;
+        long[] sent = new long[Streams];
+        for (uint id = 1; id <= Streams; id++)
+        {
+            engine.Received(lane, PeerFrames.Open(id), ++now);
+            engine.Reply(events.OpenedStreams[^1], new FlowReply(OpenResult.Opened, null), now);
+        }
+
+        byte[] buffer = new byte[256 * 1024];
+        for (int round = 0; round < 100; round++, now += 5_000)
+        {
+            foreach (var stream in events.OpenedStreams)
+            {
+                Send(stream, 4);
+                while (engine.Read(stream, buffer, now) > 0)
+                {
+                }
+            }
+        }
+
+        events.OpenedStreams.Sum(s => s.Window).ShouldBeGreaterThan(2 * Streams * TrunkEngine.EarlyWindowBytes, "those who read well have more than they began with");
+        foreach (var stream in events.OpenedStreams)
+        {
+            Send(stream, int.MaxValue);
+        }
+
+        events.BrokenStreams.ShouldBeEmpty();
+        budget.ReceiveBytes.ShouldBeInRange(budget.Bytes / 2, budget.Bytes);
+
+        void Send(EngineStream stream, int pieces)
+        {
+            ref long offset = ref sent[stream.Id - 1];
+            for (; pieces > 0 && offset + Piece <= stream.Granted; pieces--, offset += Piece)
+            {
+                engine.Received(lane, PeerFrames.Frame(TrunkFrameType.Data, 0, stream.Id, offset, Piece), now);
+            }
+        }
+    }
+
     /// <summary>A gateway that takes downloads and acknowledges nothing holds the memory for sending, and another one still has its part of it.</summary>
     [Fact]
     public void A_session_that_acknowledges_nothing_leaves_another_one_its_part_for_sending()
