@@ -177,6 +177,49 @@ public sealed class DatagramTests
         queue.Count.ShouldBe(1);
     }
 
+    /// <summary>A flow that is found to be bulk while some of it waits: every fourth turn is bulk's, which would overtake them.</summary>
+    [Fact]
+    public void A_flow_keeps_its_order_when_its_class_changes()
+    {
+        var queue = new DatagramQueue();
+        for (int i = 0; i < 10; i++)
+        {
+            Enqueue(queue, Client, i, 1000, slot: 1, client: 1, PacketClass.Default, nowUs: i);
+            Enqueue(queue, Client, 100 + i, 1000, slot: 2, client: 1, PacketClass.Default, nowUs: i);
+            Enqueue(queue, Other, 200 + i, 1000, slot: 3, client: 2, PacketClass.Bulk, nowUs: i);
+        }
+
+        for (int i = 10; i < 20; i++)
+        {
+            Enqueue(queue, Client, i, 1000, slot: 1, client: 1, PacketClass.Bulk, nowUs: i);
+        }
+
+        // And back: what waits first goes first.
+        Enqueue(queue, Client, 20, 1000, slot: 1, client: 1, PacketClass.Default, nowUs: 20);
+        Take(PacketClass.Default).ShouldBe(Enumerable.Range(100, 10), "the client's other flow is where it was");
+        int[] bulk = [.. Take(PacketClass.Bulk)];
+        bulk.Where(n => n < 100).ShouldBe(Enumerable.Range(0, 21));
+        bulk.Where(n => n >= 200).ShouldBe(Enumerable.Range(200, 10));
+        queue.Count.ShouldBe(0);
+        queue.Bytes.ShouldBe(0);
+
+        List<int> Take(PacketClass of)
+        {
+            var took = new List<int>();
+            lock (queue.Gate)
+            {
+                while (queue.TryHead(of, 100, out int client))
+                {
+                    var packet = queue.Head(of, client).Packet;
+                    took.Add(Number(packet.Bytes));
+                    queue.Sent(of, client, packet.Length, whole: true);
+                }
+            }
+
+            return took;
+        }
+    }
+
     [Fact]
     public void A_flow_that_calls_itself_real_time_and_floods_is_not()
     {
